@@ -1,0 +1,317 @@
+"""The contract that every network answers to: values, rules and errors, with no secret and no network in them."""
+
+from __future__ import annotations
+
+import html
+import re
+import time
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Protocol
+
+
+class Network(StrEnum):
+    """The networks that Relais speaks to."""
+
+    FACEBOOK = "facebook"
+    X = "x"
+    PORTAL = "portal"
+
+
+class UnitKind(StrEnum):
+    """What a figure counts: only `people` may never be added up."""
+
+    PEOPLE = "people"
+    VIEWS = "views"
+    IMPRESSIONS = "impressions"
+    CLICKS = "clicks"
+    REACTIONS = "reactions"
+
+
+# --- What is said -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One cleaned picture: bytes, media type (`image/jpeg`, `image/png`), and words for those who cannot see it."""
+
+    data: bytes
+    mime: str
+    alt: str = ""
+
+
+@dataclass(frozen=True)
+class Targeting:
+    """Where a message may be seen, in the network's own keys; empty means everywhere."""
+
+    countries: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
+    cities: tuple[str, ...] = ()
+    zips: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.countries or self.regions or self.cities or self.zips)
+
+
+@dataclass(frozen=True)
+class Message:
+    """One delivery's words, pictures and limit, ready for a network.
+
+    `key` is the delivery's own mark. `draft_id` is what an earlier try of the same delivery prepared and that
+    must be gone on with, so that a late first try and this one can only ever show one post.
+    """
+
+    text: str
+    key: str
+    link: str | None = None
+    pictures: tuple[Picture, ...] = ()
+    targeting: Targeting | None = None
+    draft_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A message with what was uploaded for it; nothing of it can be seen by anybody yet."""
+
+    message: Message
+    draft_id: str | None = None
+    media_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """A post as the network knows it. `trace_id` is the network's own mark of the call, for its support."""
+
+    remote_id: str
+    url: str | None = None
+    posted_at: datetime | None = None
+    trace_id: str | None = None
+
+
+# --- What comes back ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure as the network gave it; `value` None means that it did not say, and `missing` says why."""
+
+    metric: str
+    unit: UnitKind
+    value: int | None
+    missing: str | None = None
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a network said of several posts at one moment: remote id → figures. A post it did not speak of is absent."""
+
+    by_post: Mapping[str, Sequence[Figure]] = field(default_factory=dict)
+
+
+class Light(StrEnum):
+    """How an account is: green (all well), amber (works, needs care), red (cannot publish)."""
+
+    GREEN = "green"
+    AMBER = "amber"
+    RED = "red"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that a check found; `code` names a sentence (docs/connecting.md lists them), `details` fill it."""
+
+    light: Light
+    code: str
+    details: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Health:
+    """What a harmless call as the account showed. `expires_at` None: no known end of the token."""
+
+    findings: tuple[Finding, ...]
+    name: str | None = None
+    remote_id: str | None = None
+    expires_at: datetime | None = None
+
+    @property
+    def light(self) -> Light:
+        """The worst light found."""
+        order = [Light.GREEN, Light.AMBER, Light.RED]
+        return max((finding.light for finding in self.findings), key=order.index, default=Light.GREEN)
+
+
+# --- Rules: need no secret and no network ---------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why a network would refuse a message; `code` names a sentence, `details` fill it."""
+
+    code: str
+    details: Mapping[str, str | int] = field(default_factory=dict)
+
+
+class Rules(Protocol):
+    """What a network takes, made by the same file that publishes, so that drafting and publishing say the same."""
+
+    network: Network
+    can_gate: bool
+    max_pictures: int
+    keeps_link_apart: bool
+    """Whether a link travels beside the text (Facebook) rather than inside it (X)."""
+
+    def length(self, text: str) -> int:
+        """The length of a text as this network counts it."""
+
+    @property
+    def max_length(self) -> int:
+        """The longest text that this network takes, in its own count."""
+
+    def problems(self, message: Message) -> list[Problem]:
+        """All reasons why the network would refuse this message; empty when it would take it."""
+
+    def cost(self, message: Message) -> Decimal:
+        """Price of publishing it, in US dollars; 0 where publishing is free."""
+
+
+class Channel(Protocol):
+    """One account on one network. Every method may raise a ChannelError and nothing else."""
+
+    rules: Rules
+
+    def prepare(self, message: Message) -> Prepared:
+        """Upload what the message needs; may be repeated, shows nothing to anybody."""
+
+    def publish(self, prepared: Prepared, deadline: Deadline) -> Receipt:
+        """Make the one call that cannot be taken back; nothing is sent once the deadline has passed."""
+
+    def find(self, message: Message, since: datetime) -> list[Receipt]:
+        """The account's posts since a moment that say exactly this message: read-only, may be repeated."""
+
+    def figures(self, receipts: Sequence[Receipt]) -> Figures:
+        """What the network says now of these posts: read-only, may be repeated."""
+
+    def remove(self, receipt: Receipt) -> None:
+        """Take a post down; a post that is gone already is no error."""
+
+    def check(self) -> Health:
+        """Make a harmless call as the account and say how it is; a refused token is an answer, not an error."""
+
+    def close(self) -> None:
+        """Let go of connections."""
+
+
+# --- What goes wrong --------------------------------------------------------------------------------
+
+
+class ChannelError(Exception):
+    """A call that did not go well; the class says what the hub does next.
+
+    Messages never hold a token. `code` is the network's own code and `status` its HTTP status, for the record only.
+    """
+
+    def __init__(
+        self, message: str, *, code: str | None = None, status: int | None = None, trace_id: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.status = status
+        self.trace_id = trace_id
+
+
+class Refused(ChannelError):
+    """Stop: this message will never be shown as it is."""
+
+
+class Unauthorized(ChannelError):
+    """Rest the account, its deliveries wait: token, permission, or credits used up."""
+
+
+class Throttled(ChannelError):
+    """Wait until `until` (None: the network did not say); not a failure, and nothing was sent."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        until: datetime | None = None,
+        code: str | None = None,
+        status: int | None = None,
+        trace_id: str | None = None,
+    ) -> None:
+        super().__init__(message, code=code, status=status, trace_id=trace_id)
+        self.until = until
+
+
+class Blocked(ChannelError):
+    """Rest the account for hours and tell a person: the network blocks it for policy or spam."""
+
+
+class Unreachable(ChannelError):
+    """Nothing was sent: the connection was never made, or our own deadline had passed. Again, with patience."""
+
+
+class Uncertain(ChannelError):
+    """Maybe sent: read back. `duplicate` tells that the network refused it as a repeat of an earlier post."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        duplicate: bool = False,
+        code: str | None = None,
+        status: int | None = None,
+        trace_id: str | None = None,
+    ) -> None:
+        super().__init__(message, code=code, status=status, trace_id=trace_id)
+        self.duplicate = duplicate
+
+
+# --- Small shared facts -----------------------------------------------------------------------------
+
+
+def _boot_clock() -> float:
+    """Seconds on the boot-time clock, which also counts sleep; the monotonic clock where there is none."""
+    try:
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    except (AttributeError, OSError):
+        return time.monotonic()
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """A moment on the boot-time clock after which nothing may be sent any more."""
+
+    at: float
+
+    @classmethod
+    def after(cls, seconds: float) -> Deadline:
+        """A deadline so many seconds from now."""
+        return cls(_boot_clock() + seconds)
+
+    @property
+    def left(self) -> float:
+        """Seconds left; negative once it has passed."""
+        return self.at - _boot_clock()
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing may be sent any more."""
+        return self.left <= 0
+
+
+_URL = re.compile(r"https?://\S+", re.IGNORECASE)
+_SPACE = re.compile(r"\s+")
+
+
+def normalised(text: str, *, mask_links: bool = False) -> str:
+    """A text as it compares: entities undone, NFC, white space folded; on demand, links as `<link>`."""
+    plain = unicodedata.normalize("NFC", html.unescape(text))
+    if mask_links:
+        plain = _URL.sub("<link>", plain)
+    return _SPACE.sub(" ", plain).strip()
