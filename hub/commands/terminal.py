@@ -1,0 +1,83 @@
+"""What commands print, and how an error leaves: words on standard error, and an exit code that scripts can read."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from hub.domain.errors import HubError, Invalid, NotAllowed, NotFound, WrongState
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+EXIT_CODES: dict[type[HubError], int] = {Invalid: 2, NotAllowed: 3, NotFound: 4, WrongState: 5}
+"""Exit code by kind of error; 1 for every other one."""
+
+ALL_WELL, TROUBLE, NOTHING_FOUND = 0, 1, 4
+
+
+def exit_code(error: HubError) -> int:
+    """The exit code of an error."""
+    return next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), TROUBLE)
+
+
+def out() -> Console:
+    """The console for what was asked for; without colours when it is not a terminal."""
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+
+
+def say(text: str) -> None:
+    """Print one line of words, as they are."""
+    print(text)  # noqa: T201 - the terminal is this room's business
+
+
+def warn(text: str) -> None:
+    """Print one line of words to standard error."""
+    print(text, file=sys.stderr)  # noqa: T201
+
+
+def say_json(value: object) -> None:
+    """Print data for programs."""
+    print(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))  # noqa: T201
+
+
+def _plain(value: object) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None, right: Iterable[str] = ()) -> None:  # noqa: E501
+    """Print rows under headings; the columns named in `right` are aligned to the right."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    grid = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        grid.add_column(column, justify="right" if column in set(right) else "left", overflow="fold")
+    for row in rows:
+        grid.add_row(*(escape("" if cell is None else str(cell)) for cell in row))
+    console = out()
+    if not console.is_terminal:
+        console.width = 10_000
+    console.print(grid)
+
+
+def read_secret(prompt: str, file: Any = None) -> str:
+    """A secret from a file, else from standard input: typed unseen on a terminal; never an argument, which others can read."""  # noqa: E501
+    from getpass import getpass
+    from pathlib import Path
+
+    if file is not None and str(file) != "-":
+        try:
+            return Path(file).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            from hub.language import _
+
+            raise Invalid(_("{file} cannot be read: {why}.", file=file, why=error.strerror)) from error
+    if sys.stdin.isatty():
+        return getpass(prompt + " ")
+    return sys.stdin.readline().strip("\r\n")

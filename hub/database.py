@@ -1,0 +1,185 @@
+"""The engine, and the only two ways to a session: reading() to look, writing() to change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, create_engine, event, inspect, make_url
+from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, OperationalError
+from sqlmodel import Session
+
+from hub.domain.errors import HubError, Invalid
+from hub.language import _
+
+APPLICATION_ID = 0x52454C41
+"""`RELA`: marks a SQLite file as ours."""
+
+BUSY_TIMEOUT_MS = 5000
+
+
+class DatabaseTrouble(HubError):
+    """The database is missing, ill, not ours, or of another version."""
+
+
+def build_engine(url: str) -> Engine:
+    """An engine with our durability: on SQLite WAL, synchronous=FULL and `BEGIN IMMEDIATE` for writers."""
+    try:
+        address = make_url(url)
+        if address.get_backend_name() != "sqlite":
+            return create_engine(address, pool_pre_ping=True)
+    except (ArgumentError, NoSuchModuleError, ImportError) as error:
+        raise Invalid(
+            _("RELAIS_DATABASE_URL is not the address of a database: use sqlite:///file or postgresql+psycopg://…")
+        ) from error
+    engine = create_engine(address, connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    # Autocommit in the driver: we say BEGIN ourselves, so that a writer takes its lock at once.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Any) -> None:
+    immediate = connection.get_execution_options().get("relais_writing", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Session]:
+    """A session that only looks; nothing done in it is kept."""
+    with Session(engine, expire_on_commit=False) as session:
+        try:
+            yield session
+        finally:
+            session.rollback()
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Session]:
+    """A session whose changes are kept together at its end, or not at all."""
+    with Session(engine.execution_options(relais_writing=True), expire_on_commit=False) as session:
+        try:
+            yield session
+            session.commit()
+        except BaseException:
+            session.rollback()
+            raise
+
+
+def alembic_config(engine: Engine) -> Config:
+    """Alembic's settings for this engine; the migrations ship inside the package."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["engine"] = engine
+    return config
+
+
+def newest_revision(engine: Engine) -> str | None:
+    """The schema version that this program knows."""
+    return ScriptDirectory.from_config(alembic_config(engine)).get_current_head()
+
+
+def present_revision(engine: Engine) -> str | None:
+    """The schema version of the database; None when it has no tables of ours."""
+    with engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def migrate(engine: Engine) -> bool:
+    """Bring the schema up to this program's version; return whether anything was done."""
+    with explained(engine):
+        present = _own_revision(engine)
+        if present == newest_revision(engine):
+            return False
+        command.upgrade(alembic_config(engine), "head")
+        if engine.dialect.name == "sqlite":
+            with engine.begin() as connection:
+                connection.exec_driver_sql(f"PRAGMA application_id={APPLICATION_ID}")
+        return True
+
+
+def require_current(engine: Engine) -> None:
+    """Raise DatabaseTrouble unless the database is there, ours, and of this program's version."""
+    with explained(engine):
+        present = _own_revision(engine)
+        if present is None:
+            raise DatabaseTrouble(
+                _("There is no Relais database at {where} yet. Run “relais init” first.", where=_where(engine))
+            )  # noqa: E501
+        if present != newest_revision(engine):
+            raise DatabaseTrouble(
+                _(
+                    "The database was made by an older Relais. Stop Relais, then run “relais init” to bring it up to date."
+                )
+            )  # noqa: E501
+
+
+def _own_revision(engine: Engine) -> str | None:
+    """The present revision, after making sure that the database is ours and not newer."""
+    present = present_revision(engine)
+    if present is None:
+        if set(inspect(engine).get_table_names()) - {"alembic_version"}:
+            raise DatabaseTrouble(
+                _(
+                    "{where} holds a database that is not Relais's; it was left alone. Choose another RELAIS_HOME or RELAIS_DATABASE_URL.",
+                    where=_where(engine),
+                )  # noqa: E501
+            )
+        return None
+    known = {script.revision for script in ScriptDirectory.from_config(alembic_config(engine)).walk_revisions()}
+    if present not in known:
+        if "territory" not in inspect(engine).get_table_names():
+            raise DatabaseTrouble(
+                _(
+                    "{where} holds a database that is not Relais's; it was left alone. Choose another RELAIS_HOME or RELAIS_DATABASE_URL.",
+                    where=_where(engine),
+                )  # noqa: E501
+            )
+        raise DatabaseTrouble(
+            _("The database was made by a newer Relais. Upgrade this program; the database was left alone.")
+        )
+    return present
+
+
+def _where(engine: Engine) -> str:
+    return engine.url.database or engine.url.render_as_string(hide_password=True)
+
+
+@contextmanager
+def explained(engine: Engine) -> Iterator[None]:
+    """Turn what a driver says of an unreachable or damaged database into a sentence."""
+    try:
+        yield
+    except OperationalError as error:
+        why = str(error.orig).strip().splitlines()[0] if error.orig else ""
+        raise DatabaseTrouble(
+            _(
+                "The database {where} cannot be used: {why}. Check that it exists, is not locked, and may be written.",
+                where=_where(engine),
+                why=why,
+            )  # noqa: E501
+        ) from error
+    except DatabaseError as error:
+        raise DatabaseTrouble(
+            _(
+                "{where} is not a usable database: {why}. Choose another file, or restore a backup.",
+                where=_where(engine),
+                why=str(error.orig).strip(),
+            )  # noqa: E501
+        ) from error

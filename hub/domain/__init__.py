@@ -1,0 +1,1 @@
+"""Things and their rules; nothing here touches a database or a network by itself."""

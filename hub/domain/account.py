@@ -1,0 +1,73 @@
+"""Accounts: a page or profile on one network, and the territory that it speaks for."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, Index, text
+from sqlmodel import Field
+
+from hub.domain.table import Moment, Table, choice
+
+
+class AccountNetwork(StrEnum):
+    """The networks an account may live on; the values are those of `channels.Network`."""
+
+    FACEBOOK = "facebook"
+    X = "x"
+    PORTAL = "portal"
+
+
+class AccountState(StrEnum):
+    """Whether deliveries of an account are claimed."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"
+    """By a person, until a person resumes it."""
+    RESTING = "resting"
+    """By Relais, since the network refuses its authorisation, until a check is green and a person resumes it."""
+    BLOCKED = "blocked"
+    """By Relais, for some hours, since the network blocks it for policy or spam."""
+
+
+class Account(Table, table=True):
+    """One page or profile on one network."""
+
+    __table_args__ = (
+        Index("uq_account_network_remote_id", "network", "remote_id", unique=True),
+        Index("uq_account_portal", "network", unique=True, sqlite_where=text("network = 'portal'"),
+              postgresql_where=text("network = 'portal'")),
+    )  # fmt: skip
+
+    id: int | None = Field(default=None, primary_key=True)
+    network: AccountNetwork = Field(sa_type=choice(AccountNetwork))
+    name: str
+    remote_id: str
+    """The network's own id of the page or profile."""
+    handle: str | None = None
+    territory_code: str = Field(foreign_key="territory.code", index=True)
+    state: AccountState = Field(default=AccountState.ACTIVE, sa_type=choice(AccountState))
+    state_reason: str | None = None
+    blocked_until: datetime | None = Field(default=None, sa_type=Moment)
+    not_before: datetime | None = Field(default=None, sa_type=Moment)
+    """No call before this moment: the network asked us to wait."""
+    secret: str | None = None
+    """Encrypted, bound to this account; see `hub.secrets`."""
+    options: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    """Per-account choices of its channel, such as `two_step`."""
+    created_at: datetime = Field(sa_type=Moment)
+    checked_at: datetime | None = Field(default=None, sa_type=Moment)
+    light: str | None = None
+    """What the last check showed: green, amber, red."""
+    findings: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)
+    token_expires_at: datetime | None = Field(default=None, sa_type=Moment)
+
+    def may_call(self, at: datetime) -> bool:
+        """Whether a call for this account is allowed at this moment."""
+        if self.not_before is not None and self.not_before > at:
+            return False
+        if self.state is AccountState.BLOCKED:
+            return self.blocked_until is not None and self.blocked_until <= at
+        return self.state is AccountState.ACTIVE

@@ -1,0 +1,98 @@
+"""What an event is: when, where, for whom, how to register; shaped like OpenAgenda's so that exchange loses nothing."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AnyHttpUrl, BaseModel, ConfigDict, EmailStr, Field, StringConstraints, model_validator
+
+from hub.domain.clock import end_of_day, zone_info
+from hub.language import _
+
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=250)]
+
+
+class Attendance(StrEnum):
+    """Where an event takes place."""
+
+    ON_SITE = "on_site"
+    ONLINE = "online"
+    MIXED = "mixed"
+
+
+class Impairment(StrEnum):
+    """The impairments that a place can receive (OpenAgenda's hi, vi, ii, mi, pi)."""
+
+    HEARING = "hearing"
+    VISUAL = "visual"
+    INTELLECTUAL = "intellectual"
+    MOTOR = "motor"
+    PSYCHIC = "psychic"
+
+
+class Typed(BaseModel):
+    """A model of typed data: unknown fields are refused, since a mistyped name must not lose what follows it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Timing(Typed):
+    """One time span, in the wall time of the event's zone."""
+
+    begin: datetime
+    end: datetime
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Timing:
+        if self.begin.tzinfo or self.end.tzinfo:
+            raise ValueError(_("Write event times without an offset: the event's zone says where they are meant."))
+        if self.end <= self.begin:
+            raise ValueError(_("An event must end after it begins."))
+        return self
+
+
+class Registration(Typed):
+    """How to register; any of the three."""
+
+    link: AnyHttpUrl | None = None
+    phone: Line | None = None
+    email: EmailStr | None = None
+
+
+class Ages(Typed):
+    """For whom, in years."""
+
+    min: int | None = Field(default=None, ge=0, le=120)
+    max: int | None = Field(default=None, ge=0, le=120)
+
+
+class Event(Typed):
+    """An event as typed."""
+
+    timings: list[Timing] = Field(min_length=1, max_length=200)
+    zone: str = "Europe/Paris"
+    attendance: Attendance = Attendance.ON_SITE
+    venue: Line | None = None
+    address: Line | None = None
+    commune: Annotated[str, StringConstraints(pattern=r"^[0-9][0-9AB][0-9]{3}$")] | None = None
+    """INSEE code of the commune; it never narrows the audience."""
+    online: AnyHttpUrl | None = None
+    registration: Registration | None = None
+    ages: Ages | None = None
+    accessibility: list[Impairment] = []
+    conditions: Line | None = None
+
+    @model_validator(mode="after")
+    def _somewhere(self) -> Event:
+        zone_info(self.zone)
+        if self.attendance is not Attendance.ONLINE and not (self.commune or self.venue):
+            raise ValueError(_("Say where the event takes place: a commune or a venue, or make it online."))
+        if self.attendance is Attendance.ONLINE and not self.online:
+            raise ValueError(_("An online event needs its link."))
+        return self
+
+    def last_day_ends_at(self) -> datetime:
+        """The UTC instant at which its last date is over."""
+        return end_of_day(max(timing.end for timing in self.timings).date(), self.zone)

@@ -1,0 +1,53 @@
+"""What all tables share: constraint names, moments that are always aware UTC, choices kept as text."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import DateTime, Dialect, Enum, MetaData
+from sqlalchemy.types import TypeDecorator
+from sqlmodel import SQLModel
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class Table(SQLModel):
+    """The base of every stored thing."""
+
+    metadata = metadata
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware UTC moment, on SQLite too, where plain columns forget the zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse naive moments, since nobody could say later what they meant."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"A moment needs its zone: {value!r}")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give back aware UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def choice(kind: type[StrEnum]) -> Any:
+    """A column type that keeps a choice as its text value, the same on every database."""
+    return Enum(kind, native_enum=False, length=24, values_callable=lambda values: [item.value for item in values])

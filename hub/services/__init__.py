@@ -1,0 +1,1 @@
+"""Activities: each takes a Session, checks, changes and notes; none commits."""

@@ -1,0 +1,1 @@
+"""From territories to accounts and network keys: what a post becomes, destination by destination. Fails closed."""

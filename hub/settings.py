@@ -1,0 +1,121 @@
+"""All that differs between machines; read once, at a door."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from hub.domain.errors import FieldProblem, Invalid
+from hub.language import _
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+def is_loopback(url: str) -> bool:
+    """Whether an address leads to this very machine."""
+    return urlsplit(url).hostname in LOOPBACK
+
+
+class Settings(BaseSettings):
+    """Every setting, with the environment variable `RELAIS_<NAME>`; docs/settings.md says what each is for."""
+
+    model_config = SettingsConfigDict(env_prefix="RELAIS_", extra="ignore", validate_default=True)
+
+    home: Path = Field(default=Path())
+    """Folder of the database, the key file and the lock."""
+    database_url: str | None = None
+    """SQLAlchemy address; default: `relais.db` in the home folder."""
+    secret_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    """Fernet keys, comma-separated, newest first; default: the file `relais.key` in the home folder."""
+    public_url: str = "http://127.0.0.1:8000"
+    """Address under which people reach this hub."""
+    language: Literal["fr", "en"] = "fr"
+
+    facebook_api_url: str = "https://graph.facebook.com"
+    facebook_api_version: str = "v26.0"
+    facebook_app_id: str | None = None
+    facebook_app_secret: SecretStr | None = None
+    facebook_token_in_header: bool = False
+    facebook_max_cities: int = Field(default=250, ge=1)
+    facebook_max_zips: int = Field(default=2500, ge=1)
+    x_api_url: str = "https://api.x.com"
+    x_price_post: Decimal = Decimal("0.015")
+    x_price_post_with_link: Decimal = Decimal("0.200")
+    x_price_alt_text: Decimal = Decimal("0.005")
+
+    connect_timeout: float = Field(default=3, gt=0)
+    """Seconds to make a connection to a network."""
+    read_timeout: float = Field(default=15, gt=0)
+    """Seconds of silence from a network."""
+    call_deadline: float = Field(default=45, gt=0)
+    """Seconds for the whole of one publishing call."""
+    lease: float = Field(default=120, gt=0)
+    """Seconds that a worker may keep a delivery; at least twice the deadline."""
+    too_late_hours: float = Field(default=6, gt=0)
+    sibling_gap: float = Field(default=60, ge=0)
+    """Seconds between several gated deliveries of one post on one account."""
+    workers: int = Field(default=16, ge=1, le=64)
+    """Calls in flight at once."""
+    smtp_url: str | None = None
+    """Reserved for mails to people; none are sent yet."""
+
+    @field_validator("secret_keys", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("facebook_api_url", "x_api_url", "public_url")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError(_("Give a whole address, such as https://example.org."))
+        if parts.scheme == "http" and not is_loopback(value):
+            raise ValueError(_("Plain http is accepted for this machine only; use https."))
+        return value.rstrip("/")
+
+    @property
+    def database(self) -> str:
+        """The address of the database."""
+        return self.database_url or f"sqlite:///{self.home / 'relais.db'}"
+
+    @property
+    def key_file(self) -> Path:
+        """Where the secret keys are, unless they are given as a setting."""
+        return self.home / "relais.key"
+
+    @property
+    def lock_file(self) -> Path:
+        """Whoever holds it publishes; nobody else does."""
+        return self.home / "relais.lock"
+
+    @property
+    def sandboxed(self) -> frozenset[str]:
+        """The networks that are our own sandbox: those on this machine."""
+        urls = {"facebook": self.facebook_api_url, "x": self.x_api_url}
+        return frozenset(network for network, url in urls.items() if is_loopback(url))
+
+    @property
+    def link_base(self) -> str | None:
+        """Where our marked links lead, or None while this hub cannot be reached by those who would follow them."""
+        if is_loopback(self.public_url) and self.sandboxed != {"facebook", "x"}:
+            return None
+        return f"{self.public_url}/l/"
+
+
+def read_settings(**given: Any) -> Settings:
+    """The settings of this process; raises Invalid with one sentence per wrong variable."""
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        problems = []
+        for one in error.errors():
+            name = "RELAIS_" + "_".join(str(part) for part in one["loc"]).upper()
+            message = one["msg"].removeprefix("Value error, ")
+            problems.append(FieldProblem(name, _("Setting {name}: {message}", name=name, message=message)))
+        raise Invalid(problems) from error
