@@ -9,7 +9,7 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -61,24 +61,8 @@ ALT_LENGTH: Final = 1_000
 CASHTAG: Final = re.compile(r"(?:^|\s)\$[A-Za-z]{1,6}\b")
 
 BODY_KEYS: Final = frozenset(
-    [
-        "text",
-        "media",
-        "geo",
-        "reply",
-        "poll",
-        "reply_settings",
-        "quote_tweet_id",
-        "community_id",
-        "share_with_followers",
-        "made_with_ai",
-        "paid_partnership",
-        "nullcast",
-        "card_uri",
-        "edit_options",
-        "for_super_followers_only",
-        "direct_message_deep_link",
-    ]
+    "text media geo reply poll reply_settings quote_tweet_id community_id share_with_followers made_with_ai"  # noqa: SIM905
+    " paid_partnership nullcast card_uri edit_options for_super_followers_only direct_message_deep_link".split()
 )
 FIELD_PARAMETERS: Final = ("tweet.fields", "post.fields")
 MORE_PARAMETERS: Final = frozenset({"expansions", "user.fields", "media.fields", "place.fields", "poll.fields"})
@@ -113,8 +97,6 @@ class Habits:
     """What deleting a second time answers: 404 or 200."""
     keeps_refused: bool = False
     """Whether a post stays in the answer when a private field of it was refused."""
-    late_seconds: float = 0
-    """How long a new post cannot be read back."""
     skew_seconds: float = 0
     """How far the clock that judges signatures is off."""
     empty_history: bool = False
@@ -308,7 +290,13 @@ class XNetwork:
         price = PRICE_POST_WITH_LINK if x_posts.links_in(text) else PRICE_POST
         if call.account["credits"] is not None and Decimal(call.account["credits"]) < price:
             raise x_problems.credits_used_up(call.account_id, form=self.habits.credits_form)
-        post = self._keep(call.account, text, media, shown=not body.get("nullcast"))
+        post = self._keep(
+            call.account,
+            text,
+            media,
+            shown=not body.get("nullcast"),
+            late_seconds=call.request.effects.get("late", 0.0),
+        )
         self._charge(call, price)
         fields_asked = {"text"}
         data = x_posts.look(post, fields_asked, now=call.now, vocabulary=self.habits.vocabulary)
@@ -346,7 +334,15 @@ class XNetwork:
             return item
         return None
 
-    def _keep(self, account: dict[str, Any], text: str, media: list[dict[str, Any]], *, shown: bool) -> dict[str, Any]:
+    def _keep(
+        self,
+        account: dict[str, Any],
+        text: str,
+        media: list[dict[str, Any]],
+        *,
+        shown: bool = True,
+        late_seconds: float = 0.0,
+    ) -> dict[str, Any]:
         post_id, now = self._new_id(), self._clock.now()
         post = {
             "id": post_id,
@@ -357,7 +353,7 @@ class XNetwork:
             "media": media,
             "followers": account["followers"],
             "created_at": x_posts.moment_of(post_id).isoformat(timespec="milliseconds"),
-            "readable_at": (now + timedelta(seconds=self.habits.late_seconds)).isoformat(),
+            "readable_at": (now + timedelta(seconds=late_seconds)).isoformat(),
             "shown": shown,
             "deleted": False,
         }
@@ -581,15 +577,17 @@ class XNetwork:
     def say(self, account_id: str, text: str) -> dict[str, Any]:
         """Post by hand, as somebody with the app on a telephone would: no keys, no limits, no price."""
         with self._lock:
-            return self._keep(self._known_account(account_id), text, [], shown=True)
+            return self._keep(self._known_account(account_id), text, [])
 
-    def take_down(self, post_id: str) -> None:
+    def take_down(self, post_id: str) -> dict[str, Any]:
         """Delete a post by hand."""
         with self._lock:
             post = self._shelf.get("x_post", post_id)
             if post is None:
                 raise LookupError(f"No post {post_id}.")
-            self._shelf.put("x_post", post_id, {**post, "deleted": True})
+            gone = {**post, "deleted": True}
+            self._shelf.put("x_post", post_id, gone)
+            return gone
 
     def set_habits(self, **changes: Any) -> dict[str, Any]:
         """Change how this X behaves; see `Habits`."""
@@ -607,31 +605,37 @@ class XNetwork:
             self.limits |= {name: int(limit) for name, limit in changes.items()}
         return dict(self.limits)
 
-    def admin(self, method: str, parts: list[str], body: dict[str, Any]) -> object:
-        """The same by HTTP; LookupError where there is nothing, ValueError where it cannot be done."""
-        match method, parts:
-            case "GET", ["accounts"]:
-                return self.accounts()
-            case "POST", ["accounts"]:
+    def admin(self, parts: Sequence[str], body: dict[str, Any] | None) -> object:
+        """The same by HTTP: look (`body` None) or change; LookupError where there is nothing to be had."""
+        if body is None:
+            match parts:
+                case ["accounts"]:
+                    return self.accounts()
+                case ["accounts", account_id]:
+                    return self.account(account_id)
+                case ["accounts", account_id, "posts"]:
+                    return self.posts(account_id)
+                case ["posts"]:
+                    return self.posts()
+                case ["habits"]:
+                    return asdict(self.habits)
+                case ["limits"]:
+                    return dict(self.limits)
+            raise LookupError("/".join(parts))
+        match parts:
+            case ["accounts"]:
                 return self.create_account(**body)
-            case "GET", ["accounts", account_id]:
-                return self.account(account_id)
-            case "POST" | "PATCH", ["accounts", account_id]:
+            case ["accounts", account_id]:
                 return _without_secrets(self.change_account(account_id, **body))
-            case "GET", ["accounts", account_id, "posts"]:
-                return self.posts(account_id)
-            case "POST", ["accounts", account_id, "posts"]:
+            case ["accounts", account_id, "posts"]:
                 return self.say(account_id, str(body["text"]))
-            case "GET", ["posts"]:
-                return self.posts()
-            case "DELETE", ["posts", post_id]:
-                self.take_down(post_id)
-                return {"deleted": True}
-            case _, ["habits"]:
+            case ["posts", post_id, "take_down"]:
+                return self.take_down(post_id)
+            case ["habits"]:
                 return self.set_habits(**body)
-            case _, ["limits"]:
+            case ["limits"]:
                 return self.set_limits(**body)
-        raise LookupError(f"Nothing to {method} at {'/'.join(parts)}.")
+        raise LookupError("/".join(parts))
 
     def _known_account(self, account_id: str) -> dict[str, Any]:
         account = self._shelf.get("x_account", account_id)

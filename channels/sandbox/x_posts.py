@@ -21,29 +21,9 @@ _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _LETTER_DOT = re.compile(r"\w\.")
 
 FIELDS = frozenset(
-    [
-        "attachments",
-        "author_id",
-        "conversation_id",
-        "created_at",
-        "edit_history_tweet_ids",
-        "edit_history_post_ids",
-        "entities",
-        "geo",
-        "id",
-        "lang",
-        "non_public_metrics",
-        "note_tweet",
-        "note_post",
-        "organic_metrics",
-        "possibly_sensitive",
-        "public_metrics",
-        "referenced_tweets",
-        "referenced_posts",
-        "reply_settings",
-        "source",
-        "text",
-    ]
+    "attachments author_id conversation_id created_at edit_history_tweet_ids edit_history_post_ids entities geo id lang"  # noqa: SIM905
+    " non_public_metrics note_tweet note_post organic_metrics possibly_sensitive public_metrics referenced_tweets"
+    " referenced_posts reply_settings source text".split()
 )
 """Fields of a post that may be asked for."""
 PRIVATE_FIELDS = ("non_public_metrics", "organic_metrics")
