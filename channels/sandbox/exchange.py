@@ -24,6 +24,8 @@ class Request:
     headers: Mapping[str, str]
     """Names in lower case."""
     body: bytes = b""
+    effects: Mapping[str, float] = field(default_factory=dict)
+    """What a queued fault asks of the network itself, such as `late`: seconds until lists show the post."""
 
     def query_value(self, name: str) -> str | None:
         """The last value of a query parameter, or None."""
