@@ -1,0 +1,435 @@
+"""An X account, through tweepy."""
+
+from __future__ import annotations
+
+import base64
+import logging
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+import requests
+import tweepy
+from twitter_text import parse_tweet
+
+from channels import x_reading
+from channels.base import (
+    ChannelError,
+    Deadline,
+    Figure,
+    Figures,
+    Finding,
+    Health,
+    Light,
+    Message,
+    Network,
+    Prepared,
+    Problem,
+    Receipt,
+    Refused,
+    Throttled,
+    Unauthorized,
+    Uncertain,
+    Unreachable,
+)
+from channels.session import Answer, NetworkSession, never_sent
+from channels.x_errors import error_of
+
+API_URL: Final = "https://api.x.com"
+ORIGINALS: Final = ("https://api.twitter.com", API_URL)
+"""The first is written into tweepy; the second is where it is sent when nothing else is said."""
+
+FIELDS: Final = ("created_at", "entities", "attachments")
+FIELD_PARAMETERS: Final = ("tweet.fields", "post.fields")
+PRIVATE_FOR: Final = timedelta(days=30)
+LOOK_BACK: Final = timedelta(minutes=2)
+"""Clocks differ: posts are read back from a little before the try."""
+BATCH: Final = 100
+PAGES: Final = 32
+"""X gives back the latest 3,200 posts of an account, a hundred a page."""
+
+CHECK_CODES: Final[Mapping[str, str]] = {
+    "oauth1-permissions": "read_only",
+    "client-forbidden": "not_enrolled",
+    "unsupported-authentication": "not_an_account_token",
+    "user-suspended": "suspended",
+}
+"""X's own name of a refusal → our finding."""
+
+
+class _NoWords(logging.Filter):
+    """Keeps what libraries say at DEBUG out of every log: tokens, signatures and people's words."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.levelno >= logging.WARNING
+
+
+_NO_WORDS: Final = _NoWords()
+for _name in ("tweepy.client", "oauthlib.oauth1.rfc5849", "requests_oauthlib.oauth1_auth"):
+    logging.getLogger(_name).addFilter(_NO_WORDS)
+
+
+class XRules:
+    """What X takes; needs no secret and no network. Prices are US dollars of April 2026."""
+
+    network = Network.X
+    can_gate = False
+    max_pictures = 4
+    keeps_link_apart = False
+
+    max_raw_length = 1_500
+    max_picture_bytes = 5 * 1024 * 1024
+    max_alt_length = 1_000
+    mimes = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
+
+    def __init__(
+        self,
+        *,
+        max_length: int = 280,
+        price_post: Decimal = Decimal("0.015"),
+        price_post_with_link: Decimal = Decimal("0.200"),
+        price_alt: Decimal = Decimal("0.005"),
+    ) -> None:
+        self._max_length = max_length
+        self.price_post = price_post
+        self.price_post_with_link = price_post_with_link
+        self.price_alt = price_alt
+
+    @property
+    def max_length(self) -> int:
+        """The longest text, in weighted characters."""
+        return self._max_length
+
+    def length(self, text: str) -> int:
+        """The weighted length: most letters weigh 1, emoji and signs such as … or € 2, a link 23."""
+        if self._slow(text):
+            return len(text)
+        return int(parse_tweet(_encodable(text)).weightedLength)
+
+    def problems(self, message: Message) -> list[Problem]:
+        """All reasons why X would refuse this message."""
+        found = list(self._text_problems(message))
+        if len(message.pictures) > self.max_pictures:
+            found.append(Problem("too_many_pictures", {"count": len(message.pictures), "max": self.max_pictures}))
+        for place, picture in enumerate(message.pictures, start=1):
+            if picture.mime not in self.mimes:
+                found.append(Problem("picture_kind", {"picture": place, "mime": picture.mime}))
+            if len(picture.data) > self.max_picture_bytes:
+                found.append(Problem("picture_too_large", {"picture": place, "max": self.max_picture_bytes}))
+            if len(picture.alt) > self.max_alt_length:
+                found.append(Problem("alt_too_long", {"picture": place, "max": self.max_alt_length}))
+        if message.targeting:
+            found.append(Problem("cannot_gate"))
+        return found
+
+    def cost(self, message: Message) -> Decimal:
+        """The price of the post, which a link in it multiplies, and of each picture's description."""
+        has_link = self._slow(message.text) or x_reading.links_in(unicodedata.normalize("NFC", message.text))
+        post = self.price_post_with_link if has_link else self.price_post
+        return post + self.price_alt * sum(bool(picture.alt) for picture in message.pictures)
+
+    def _text_problems(self, message: Message) -> Iterator[Problem]:
+        length = self.length(message.text)
+        if not message.text.strip() and not message.pictures:
+            yield Problem("text_empty")
+        if length > self.max_length:
+            yield Problem("text_too_long", {"length": length, "max": self.max_length})
+        if _FORBIDDEN.search(message.text):
+            yield Problem("text_invalid_characters")
+        if len(_CASHTAG.findall(message.text)) > 1:
+            yield Problem("too_many_cashtags", {"max": 1})
+
+    def _slow(self, text: str) -> bool:
+        """Whether the search for links would take seconds; such a text is too long in any case."""
+        return len(text) > self.max_raw_length or len(_LETTER_DOT.findall(text)) > self.max_length // 2
+
+
+class XAccount:
+    """One X account.
+
+    It speaks with the four keys of OAuth 1.0a, or with an OAuth 2.0 user token as `bearer_token`. `now` tells the
+    hub's time: private figures end thirty days after a post was made. Pass `base_url` to speak to a sandbox.
+    """
+
+    def __init__(
+        self,
+        *,
+        user_id: str,
+        username: str,
+        now: Callable[[], datetime],
+        consumer_key: str | None = None,
+        consumer_secret: str | None = None,
+        access_token: str | None = None,
+        access_token_secret: str | None = None,
+        bearer_token: str | None = None,
+        base_url: str = API_URL,
+        timeouts: tuple[float, float] = (5.0, 20.0),
+        total: float = 45.0,
+        rules: XRules | None = None,
+    ) -> None:
+        keys = (consumer_key, consumer_secret, access_token, access_token_secret)
+        if not all(keys) and not bearer_token:
+            raise ValueError("An X account needs its four keys, or a user's bearer token.")
+        self.rules = rules or XRules()
+        self.user_id, self.username = user_id, username
+        self._now = now
+        self._session = NetworkSession(
+            ORIGINALS, base_url, timeouts=timeouts, total=total, secrets=filter(None, (*keys, bearer_token))
+        )
+        self._client = tweepy.Client(bearer_token, *keys, return_type=requests.Response, wait_on_rate_limit=False)
+        self._client.session.close()
+        self._client.session = self._session
+        self._signs = all(keys)
+        self._fields_parameter = FIELD_PARAMETERS[0]
+
+    def __repr__(self) -> str:
+        return f"XAccount(@{self.username}, {self.user_id})"
+
+    def prepare(self, message: Message) -> Prepared:
+        """Upload the pictures and their descriptions; nobody can see them yet."""
+        try:
+            media_ids = tuple(self._upload(picture.data, picture.alt) for picture in message.pictures)
+        except Uncertain as error:
+            # Whatever became of the upload, nothing was said: it may be done again.
+            raise Unreachable(
+                f"A picture could not be uploaded: {error}",
+                code=error.code,
+                status=error.status,
+                trace_id=error.trace_id,
+            ) from error
+        return Prepared(message, media_ids=media_ids)
+
+    def publish(self, prepared: Prepared, deadline: Deadline) -> Receipt:
+        """Create the post, once."""
+        message = prepared.message
+        with self._session.within(deadline):
+            answer = self._answer(
+                lambda: self._client.create_tweet(
+                    text=message.text or None, media_ids=prepared.media_ids or None, user_auth=self._signs
+                )
+            )
+        return self._receipt(_made_id(answer), answer)
+
+    def find(self, message: Message, since: datetime) -> list[Receipt]:
+        """The account's posts since a moment, or little before it, that say this message."""
+        params: dict[str, object] = {"max_results": BATCH}
+        since_id = x_reading.id_at(since - LOOK_BACK)
+        if since_id:
+            params["since_id"] = since_id
+        found: list[Receipt] = []
+        for _ in range(PAGES):
+            answer = self._read(f"/2/users/{self.user_id}/tweets", params, FIELDS)
+            body = _body(answer)
+            if "data" not in body and "meta" not in body:
+                raise Refused("X does not show the account's posts.", status=answer.status, trace_id=_trace(answer))
+            posts = _posts(body)
+            found += [self._receipt(str(post["id"])) for post in posts if x_reading.says(post, message)]
+            token = body["meta"].get("next_token") if isinstance(body.get("meta"), dict) else None
+            if not token:
+                break
+            params["pagination_token"] = token
+        return found
+
+    def figures(self, receipts: Sequence[Receipt]) -> Figures:
+        """Impressions and reactions of each post, and clicks while X tells them; a refused figure says why."""
+        ids = list(dict.fromkeys(receipt.remote_id for receipt in receipts))
+        by_post: dict[str, Sequence[Figure]] = {}
+        for start in range(0, len(ids), BATCH):
+            try:
+                by_post |= self._batch(ids[start : start + BATCH])
+            except ChannelError:
+                if not by_post:
+                    raise
+                break  # what was read is paid for; the rest is asked for again another time
+        return Figures(by_post)
+
+    def remove(self, receipt: Receipt) -> None:
+        """Delete a post; one that is gone already is no error."""
+        try:
+            answer = self._answer(lambda: self._client.delete_tweet(receipt.remote_id, user_auth=self._signs))
+        except Refused as error:
+            if error.status == 404:
+                return
+            raise
+        _body(answer)
+
+    def check(self) -> Health:
+        """Ask X who we are."""
+        try:
+            answer = self._answer(lambda: self._client.get_me(user_auth=self._signs))
+            me = _body(answer).get("data")
+        except ChannelError as error:
+            return Health((_finding(error),))
+        if not isinstance(me, dict):
+            return Health((Finding(Light.AMBER, "unreachable", {"said": "no account in the answer"}),))
+        return Health(
+            tuple(self._findings(me, answer)) or (Finding(Light.GREEN, "ok", {"username": self.username}),),
+            name=str(me.get("name") or ""),
+            remote_id=str(me.get("id") or ""),
+        )
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self._session.close()
+
+    def _findings(self, me: Mapping[str, Any], answer: Answer) -> Iterator[Finding]:
+        if str(me.get("id")) != self.user_id:
+            yield Finding(Light.RED, "wrong_account", {"found": str(me.get("username")), "expected": self.username})
+        elif str(me.get("username")).casefold() != self.username.casefold():
+            yield Finding(Light.AMBER, "renamed", {"found": str(me.get("username")), "expected": self.username})
+        if answer.headers.get("x-access-level") == "read":
+            yield Finding(Light.RED, "read_only")
+
+    def _upload(self, data: bytes, alt: str) -> str:
+        content = {"media": base64.b64encode(data).decode(), "media_category": "tweet_image"}
+        media_id = _made_id(self._request("POST", "/2/media/upload", json=content))
+        if alt:
+            words = {"id": media_id, "metadata": {"alt_text": {"text": alt}}}
+            self._request("POST", "/2/media/metadata", json=words)
+        return media_id
+
+    def _batch(self, ids: list[str]) -> dict[str, Sequence[Figure]]:
+        posts, missing = self._look_up(ids, "public_metrics")
+        young = [post_id for post_id in ids if post_id in posts and self._is_young(post_id)]
+        private: dict[str, Mapping[str, Any]] = {}
+        refused: dict[str, str] = {}
+        if young:
+            try:
+                private, refused = self._look_up(young, x_reading.PRIVATE_FIELD)
+            except ChannelError as error:
+                refused = dict.fromkeys(young, _why(error))
+        figures: dict[str, Sequence[Figure]] = {}
+        for post_id in ids:
+            if post_id not in posts and post_id not in missing:
+                continue  # X did not speak of it
+            why = missing.get(post_id, "not given")
+            own = why if post_id not in posts else refused.get(post_id, "not given")
+            if post_id in posts and post_id not in young:
+                own = "older than 30 days"
+            figures[post_id] = [
+                *x_reading.public_figures(posts.get(post_id), why),
+                x_reading.clicks_figure(private.get(post_id), own),
+            ]
+        return figures
+
+    def _look_up(self, ids: list[str], field: str) -> tuple[dict[str, Mapping[str, Any]], dict[str, str]]:
+        """Posts by id with one kind of figures, and what X said of those that it did not give."""
+        params = {"ids": ",".join(ids)}
+        body = _body(self._read("/2/tweets", params, (field,)))
+        posts = _posts(body)
+        if posts and not body.get("errors") and not any(field in post for post in posts):
+            self._turn_fields_parameter()  # it was taken, and had no effect: ask once by its other name
+            body = _body(self._read("/2/tweets", params, (field,), again=False))
+            posts = _posts(body)
+        errors = body.get("errors")
+        return {str(post["id"]): post for post in posts}, x_reading.refusals(errors if isinstance(errors, list) else [])
+
+    def _is_young(self, post_id: str) -> bool:
+        return self._now() - x_reading.moment_of(post_id) < PRIVATE_FOR
+
+    def _read(self, route: str, params: Mapping[str, object], fields: Sequence[str], *, again: bool = True) -> Answer:
+        """Read with fields, which X calls `tweet.fields` or `post.fields`; refused under one name, the other is tried.
+
+        Not by tweepy's own methods, as they know the first name only.
+        """
+        try:
+            return self._request("GET", route, params={**params, self._fields_parameter: ",".join(fields)})
+        except Refused as error:
+            if not again or error.status != 400 or self._fields_parameter not in str(error):
+                raise
+        self._turn_fields_parameter()
+        return self._read(route, params, fields, again=False)
+
+    def _turn_fields_parameter(self) -> None:
+        first, second = FIELD_PARAMETERS
+        self._fields_parameter = second if self._fields_parameter == first else first
+
+    def _request(self, method: str, route: str, **more: Any) -> Answer:
+        return self._answer(lambda: self._client.request(method, route, user_auth=self._signs, **more))
+
+    def _answer(self, call: Callable[[], object]) -> Answer:
+        """Make one call and judge it by what X answered, as tweepy loses the answer when its form is unusual."""
+        failed: Exception | None = None
+        try:
+            call()
+        except Exception as error:  # noqa: BLE001 - judged below, all of it; tweepy also throws what it trips over
+            failed = error
+        answer = self._session.last
+        if answer is None:
+            raise self._silence(failed) from failed
+        if not answer.well:
+            raise self._masked(error_of(answer.status, answer.headers, answer.body, now=self._now())) from failed
+        if failed is not None:
+            raise Uncertain(self._session.mask(f"The answer could not be read: {failed}")) from failed
+        return answer
+
+    def _silence(self, failed: Exception | None) -> ChannelError:
+        if failed is not None and never_sent(failed):
+            return Unreachable(self._session.mask(f"X was not reached: {failed}"))
+        return Uncertain(self._session.mask(f"X did not answer: {failed}"))
+
+    def _masked(self, error: ChannelError) -> ChannelError:
+        error.args = (self._session.mask(str(error)),)
+        return error
+
+    def _receipt(self, post_id: str, answer: Answer | None = None) -> Receipt:
+        return Receipt(
+            post_id,
+            url=f"https://x.com/{self.username}/status/{post_id}",
+            posted_at=x_reading.moment_of(post_id),
+            trace_id=_trace(answer) if answer else None,
+        )
+
+
+_FORBIDDEN: Final = re.compile("[\ud800-\udfff\ufffe\uffff\ufeff]")
+"""Half characters and marks that X does not take."""
+_LETTER_DOT: Final = re.compile(r"\w\.")
+_CASHTAG: Final = re.compile(r"(?:^|\s)\$[A-Za-z]{1,6}\b")
+
+
+def _encodable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _body(answer: Answer) -> dict[str, Any]:
+    if isinstance(answer.body, dict):
+        return answer.body
+    raise Uncertain("X's answer is not JSON.", status=answer.status, trace_id=_trace(answer))
+
+
+def _made_id(answer: Answer) -> str:
+    """The id of what was made; without one nobody knows whether it was."""
+    data = _body(answer).get("data")
+    made = data.get("id") if isinstance(data, dict) else None
+    if isinstance(made, str) and made.isascii() and made.isdigit():
+        return made
+    raise Uncertain("X's answer holds no id.", status=answer.status, trace_id=_trace(answer))
+
+
+def _posts(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    data = body.get("data")
+    return [post for post in data if isinstance(post, dict) and "id" in post] if isinstance(data, list) else []
+
+
+def _trace(answer: Answer) -> str | None:
+    return answer.headers.get("x-transaction-id")
+
+
+def _why(error: ChannelError) -> str:
+    return error.code or type(error).__name__.lower()
+
+
+def _finding(error: ChannelError) -> Finding:
+    """What a failed call as the account shows."""
+    details = {"said": str(error)}
+    if isinstance(error, Unauthorized):
+        plain = "credits_used_up" if error.status == 402 else "keys_refused"
+        return Finding(Light.RED, CHECK_CODES.get(error.code or "", plain), details)
+    if isinstance(error, Throttled):
+        return Finding(Light.AMBER, "throttled", details)
+    if isinstance(error, Refused):
+        return Finding(Light.RED, "refused", details)
+    return Finding(Light.AMBER, "unreachable", details)
