@@ -9,7 +9,11 @@ from typing import Any
 from sqlalchemy import JSON, Index, text
 from sqlmodel import Field
 
+from hub.domain.errors import NotAllowed, NotFound
+from hub.domain.person import ACCOUNT_KEEPERS, WRITERS, Actor
 from hub.domain.table import Moment, Table, choice
+from hub.domain.territory import Atlas
+from hub.language import _
 
 
 class AccountNetwork(StrEnum):
@@ -71,3 +75,36 @@ class Account(Table, table=True):
         if self.state is AccountState.BLOCKED:
             return self.blocked_until is not None and self.blocked_until <= at
         return self.state is AccountState.ACTIVE
+
+
+def can_see_account(actor: Actor, atlas: Atlas, account: Account) -> bool:
+    """People of any territory inside the account's own, and those whose role covers it."""
+    return actor.meets(atlas, [account.territory_code])
+
+
+def can_choose_account(actor: Actor, atlas: Atlas, account: Account) -> bool:
+    """Those who see it and write posts."""
+    return actor.meets(atlas, [account.territory_code], WRITERS)
+
+
+def can_keep_account(actor: Actor, atlas: Atlas, account: Account) -> bool:
+    """Those who manage accounts for the whole of its territory."""
+    return actor.holds_for_all(atlas, ACCOUNT_KEEPERS, [account.territory_code])
+
+
+def require_account_seen(actor: Actor, atlas: Atlas, account: Account) -> None:
+    """Raise NotFound to whoever may not even know of the account."""
+    if not can_see_account(actor, atlas, account):
+        raise NotFound(_("There is no account {ref}.", ref=account.id))
+
+
+def require_account_keeper(actor: Actor, atlas: Atlas, account: Account) -> None:
+    """Raise NotFound to whoever may not see the account, NotAllowed to whoever sees it without managing it."""
+    require_account_seen(actor, atlas, account)
+    if not can_keep_account(actor, atlas, account):
+        raise NotAllowed(
+            _(
+                "Only a coordinator or an administrator for the whole of {code} may manage this account.",
+                code=account.territory_code,
+            )
+        )

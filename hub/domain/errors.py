@@ -18,6 +18,10 @@ class NotAllowed(HubError):
     """This person may not do this."""
 
 
+class NotSignedIn(NotAllowed):
+    """Nobody known is asking: wrong password, unknown or revoked token, disabled person."""
+
+
 class WrongState(HubError):
     """Not now: the thing is in a state that forbids it, or somebody else changed it meanwhile."""
 
