@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import logging
 import re
+import time
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 import requests
@@ -47,6 +49,7 @@ FIELD_PARAMETERS: Final = ("tweet.fields", "post.fields")
 PRIVATE_FOR: Final = timedelta(days=30)
 LOOK_BACK: Final = timedelta(minutes=2)
 """Clocks differ: posts are read back from a little before the try."""
+MAX_SKEW_SECONDS: Final = 240
 BATCH: Final = 100
 PAGES: Final = 32
 """X gives back the latest 3,200 posts of an account, a hundred a page."""
@@ -262,7 +265,7 @@ class XAccount:
             answer = self._answer(lambda: self._client.get_me(user_auth=self._signs))
             me = _body(answer).get("data")
         except ChannelError as error:
-            return Health((_finding(error),))
+            return Health((self._clock_finding(error) or _finding(error),))
         if not isinstance(me, dict):
             return Health((Finding(Light.AMBER, "unreachable", {"said": "no account in the answer"}),))
         return Health(
@@ -282,6 +285,17 @@ class XAccount:
             yield Finding(Light.AMBER, "renamed", {"found": str(me.get("username")), "expected": self.username})
         if answer.headers.get("x-access-level") == "read":
             yield Finding(Light.RED, "read_only")
+
+    def _clock_finding(self, error: ChannelError) -> Finding | None:
+        """A signature holds the time: when this machine's clock is wrong, good keys are refused like bad ones."""
+        told = self._session.last.headers.get("date") if self._session.last else None
+        if not self._signs or error.status != 401 or not told:
+            return None
+        try:
+            off = round(time.time() - parsedate_to_datetime(told).timestamp())
+        except ValueError:
+            return None
+        return Finding(Light.RED, "clock_wrong", {"seconds": str(off)}) if abs(off) > MAX_SKEW_SECONDS else None
 
     def _upload(self, data: bytes, alt: str) -> str:
         content = {"media": base64.b64encode(data).decode(), "media_category": "tweet_image"}
