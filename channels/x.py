@@ -367,17 +367,19 @@ class XAccount:
     def _answer(self, call: Callable[[], object]) -> Answer:
         """Make one call and judge it by what X answered, as tweepy loses the answer when its form is unusual."""
         failed: Exception | None = None
+        before = self._session.last
         try:
             call()
         except Exception as error:  # noqa: BLE001 - judged below, all of it; tweepy also throws what it trips over
             failed = error
         answer = self._session.last
-        if answer is None:
+        if answer is None or answer is before:  # an earlier call's answer tells nothing about this one
             raise self._silence(failed) from failed
+        # Not `from failed`: tweepy's error repeats the answer unmasked, and says no more than ours.
         if not answer.well:
-            raise self._masked(error_of(answer.status, answer.headers, answer.body, now=self._now())) from failed
+            raise self._masked(error_of(answer.status, answer.headers, answer.body, now=self._now()))
         if failed is not None:
-            raise Uncertain(self._session.mask(f"The answer could not be read: {failed}")) from failed
+            raise Uncertain(self._session.mask(f"The answer could not be read: {failed}"))
         return answer
 
     def _silence(self, failed: Exception | None) -> ChannelError:

@@ -1,0 +1,1 @@
+"""One contract asked of every channel, over a sandbox on loopback."""
