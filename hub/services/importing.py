@@ -1,0 +1,387 @@
+"""Official files to territories and places, again and again safely: what vanished is kept and marked, never dropped."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import sqlalchemy
+from sqlalchemy import bindparam
+from sqlmodel import Session, col, select
+
+from hub.domain.account import Account, AccountNetwork
+from hub.domain.audit import OPERATOR, note
+from hub.domain.errors import Invalid
+from hub.domain.place import Commune, Postcode
+from hub.domain.table import Table, metadata
+from hub.domain.territory import COUNTRY, Level, Territory, search_key
+from hub.language import _
+from hub.services import reference
+from hub.services.reference import OUTSIDE, SHIPPED, CommuneRow
+
+Told = Callable[[int, int], None]
+"""Told how many rows of how many are done."""
+
+BATCH = 5000
+"""Rows handed to the database at once."""
+
+MOST_VANISHED = 0.1
+"""A file without more than this share of the known communes is cut off, not newer (the most ever in a year: 3 %)."""
+
+Rows = dict[Any, dict[str, Any]]
+"""Rows by primary key, as the tables hold them."""
+
+
+def load_reference(
+    session: Session, *, at: datetime, communes: Path | None = None, told: Told | None = None
+) -> dict[str, int]:
+    """Bring territories, communes and postcodes in line with the official files.
+
+    Returns how many of each there are, and how many rows were `added` or `changed` and communes newly `ended`.
+    `communes` is a file to take instead of the shipped one.
+    """
+    present = _Present.read(session)
+    plan = _plan(present, reference.read_communes(communes or SHIPPED / "communes.csv"), at=at)
+    writing = _Writing(session, plan.size, told)
+    counts: Counter[str] = Counter()
+    for thing, wanted, there in (
+        (Territory, plan.territories, present.territories),
+        (Commune, plan.communes, present.communes),
+        (Postcode, plan.postcodes, present.postcodes),
+    ):
+        counts += writing.sync(thing, wanted, there)
+    counts["changed"] += writing.link(plan.successors, present.successors)
+    writing.forget_postcodes(present.postcodes.keys() - plan.postcodes.keys())
+    counts["changed"] += len(present.postcodes.keys() - plan.postcodes.keys())
+    result = {
+        "territories": len(plan.territories),
+        "communes": sum(not row["arrondissement"] for row in plan.communes.values()),
+        "arrondissements": sum(row["arrondissement"] for row in plan.communes.values()),
+        "postcodes": len({postcode for postcode, _insee in plan.postcodes}),
+        "added": counts["added"],
+        "changed": counts["changed"],
+        "ended": len(plan.ended),
+    }
+    if counts["added"] or counts["changed"]:
+        note(session, "reference.load", f"territory:{COUNTRY}", by=OPERATOR, at=at, after=result)
+    session.flush()
+    session.expire_all()
+    return result
+
+
+def ended_communes(session: Session, *, since: date) -> list[Territory]:
+    """The communes that were found to have ended on that day or later, in order of code."""
+    ended = select(Territory).where(col(Territory.ended_on) >= since).order_by(col(Territory.code))
+    return list(session.exec(ended))
+
+
+def make_portal_account(session: Session, *, at: datetime) -> bool:
+    """Make the one account of our own portal unless it is there; return whether it was made."""
+    if session.exec(select(Account).where(Account.network == AccountNetwork.PORTAL)).first() is not None:
+        return False
+    portal = Account(
+        network=AccountNetwork.PORTAL, name="Portail", remote_id="portal", territory_code=COUNTRY, created_at=at
+    )
+    session.add(portal)
+    session.flush()
+    note(session, "account.add", f"account:{portal.id}", by=OPERATOR, at=at, after={"network": "portal"})
+    return True
+
+
+@dataclass(frozen=True)
+class _Present:
+    """What the database holds before."""
+
+    territories: Rows
+    successors: dict[str, str | None]
+    communes: Rows
+    postcodes: Rows
+
+    @classmethod
+    def read(cls, session: Session) -> _Present:
+        territories = {row["code"]: row for row in _all(session, Territory)}
+        successors = {code: row.pop("successor_code") for code, row in territories.items()}
+        communes = {row["insee"]: row for row in _all(session, Commune)}
+        postcodes = {(row["postcode"], row["insee"]): row for row in _all(session, Postcode)}
+        return cls(territories, successors, communes, postcodes)
+
+    def known(self) -> dict[str, CommuneRow]:
+        """The communes as the files would say them, ended ones too."""
+        postcodes = defaultdict(list)
+        for postcode, insee in sorted(self.postcodes):
+            postcodes[insee].append(postcode)
+        return {
+            insee: CommuneRow(
+                insee=insee,
+                name=row["name"],
+                postcodes=tuple(postcodes[insee]),
+                departement=row["departement"],
+                lat=row["lat"],
+                lon=row["lon"],
+                population=row["population"],
+                point=row["point"],
+            )
+            for insee, row in self.communes.items()
+            if not row["arrondissement"]
+        }
+
+    def ended_on(self, insee: str) -> date | None:
+        """When a commune ended; None for a living or unknown one."""
+        ended: date | None = self.territories.get(f"C-{insee}", {}).get("ended_on")
+        return ended
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What the database will hold after."""
+
+    territories: Rows
+    successors: dict[str, str | None]
+    communes: Rows
+    postcodes: Rows
+    ended: frozenset[str]
+
+    @property
+    def size(self) -> int:
+        return len(self.territories) + len(self.communes) + len(self.postcodes)
+
+
+def _plan(present: _Present, rows: list[CommuneRow], *, at: datetime) -> _Plan:
+    """Join the files with what is known: a pure decision, nothing is written."""
+    today = at.astimezone(ZoneInfo("Europe/Paris")).date()
+    known = present.known()
+    living, merged = _sort(rows, known, present)
+    ended = {insee: row for insee, row in (known | merged).items() if insee not in living}
+    newly = frozenset(insee for insee in ended if present.ended_on(insee) is None)
+    if len(newly & known.keys()) > max(1, MOST_VANISHED * len(known)):
+        raise Invalid(
+            _(
+                "The file lacks {count} of the {known} known communes: it seems to be cut off. Nothing was changed.",
+                count=len(newly & known.keys()),
+                known=len(known),
+            )
+        )
+    country = _Country(living)
+    territories = country.territories()
+    communes = {insee: country.commune(row) for insee, row in (living | ended).items()}
+    for insee, row in ended.items():
+        node = country.node(row)
+        territories[node["code"]] = node | {"ended_on": present.ended_on(insee) or today}
+    everywhere = {**living, **ended}
+    for arrondissement in reference.read_arrondissements():
+        communes[arrondissement.insee] = country.commune(arrondissement)
+        everywhere[arrondissement.insee] = arrondissement
+    postcodes = {
+        (postcode, insee): {"postcode": postcode, "insee": insee}
+        for insee, row in everywhere.items()
+        for postcode in row.postcodes
+    }
+    return _Plan(territories, _successors(present, merged, ended, territories), communes, postcodes, newly)
+
+
+def _sort(
+    rows: Iterable[CommuneRow], known: Mapping[str, CommuneRow], present: _Present
+) -> tuple[dict[str, CommuneRow], dict[str, CommuneRow]]:
+    """The living communes and the merged ones of a file; a département that it leaves out stays as it is."""
+    living: dict[str, CommuneRow] = {}
+    merged: dict[str, CommuneRow] = {}
+    for row in rows:
+        if row.insee in living or row.insee in merged:
+            raise Invalid(_("The commune {insee} is there twice; nothing was changed.", insee=row.insee))
+        if row.population is None:
+            there = known.get(row.insee)
+            row = replace(row, population=(there.population if there else None) or 0)
+        (merged if row.merged_into else living)[row.insee] = row
+    covered = {row.departement for row in living.values()}
+    left_out = {
+        insee: row
+        for insee, row in known.items()
+        if row.departement not in covered and insee not in merged and present.ended_on(insee) is None
+    }
+    return living | left_out, merged
+
+
+def _successors(
+    present: _Present, merged: Mapping[str, CommuneRow], ended: Iterable[str], territories: Rows
+) -> dict[str, str | None]:
+    """What each ended commune became, where somebody says so."""
+    successors = dict.fromkeys(territories) | {
+        f"C-{insee}": f"C-{merged[insee].merged_into}" if insee in merged else present.successors.get(f"C-{insee}")
+        for insee in ended
+    }
+    for code, successor in successors.items():
+        if successor is not None and successor not in territories:
+            raise Invalid(
+                _(
+                    "{code} is said to have merged into {successor}, which is not a known commune.",
+                    code=code.removeprefix("C-"),
+                    successor=successor.removeprefix("C-"),
+                )
+            )
+    return successors
+
+
+class _Country:
+    """The tree above the communes, and what each level knows of its parts."""
+
+    def __init__(self, living: Mapping[str, CommuneRow]) -> None:
+        self._living = living
+        self._zones = reference.read_zones()
+        self._departements = {row.code: row for row in reference.read_departements()}
+        self._academies = {row.code: row for row in reference.read_academies()}
+        self._people: Counter[str] = Counter()
+        for row in living.values():
+            for code in self._path(row.departement).split("/"):
+                self._people[code] += row.population or 0
+
+    def territories(self) -> Rows:
+        """Every living territory, from France down, so that parents come first."""
+        rows = [self._row(COUNTRY, Level.COUNTRY, "France", self._zones["departement"]["*"])]
+        academies = [
+            self._row(self._academie_path(row.code), Level.ACADEMIE, row.name, self._academie_zone(row.code))
+            for row in self._academies.values()
+        ]
+        regions: Rows = {}
+        for row in academies:
+            region = row["parent_code"]
+            if region != COUNTRY and region not in regions:
+                name = self._academies[row["code"].removeprefix("A-")].region
+                regions[region] = self._row(f"{COUNTRY}/{region}", Level.REGION, name, row["zone"])
+        rows += [*regions.values(), *academies]
+        rows += [
+            self._row(self._path(code), Level.DEPARTEMENT, row.name, self._zone(code))
+            for code, row in self._departements.items()
+        ]
+        rows += [self.node(row) for row in self._living.values()]
+        return {row["code"]: row for row in rows}
+
+    def node(self, row: CommuneRow) -> dict[str, Any]:
+        """The node of a commune in the tree."""
+        path = f"{self._path(row.departement)}/C-{row.insee}"
+        zone = self._zone(row.departement, row.insee)
+        return self._row(path, Level.COMMUNE, row.name, zone) | {"population": row.population}
+
+    def commune(self, row: CommuneRow) -> dict[str, Any]:
+        """The place of a commune or an arrondissement."""
+        self._path(row.departement)
+        return {
+            "insee": row.insee,
+            "name": row.name,
+            "name_key": search_key(row.name),
+            "departement": row.departement,
+            "academie_code": self._departements[row.departement].academie_code,
+            "territory_code": f"C-{row.city or row.insee}",
+            "lat": row.lat,
+            "lon": row.lon,
+            "population": row.population,
+            "point": row.point,
+            "arrondissement": row.city is not None,
+        }
+
+    def _row(self, path: str, level: Level, name: str, zone: str) -> dict[str, Any]:
+        *above, code = path.split("/")
+        return {
+            "code": code,
+            "level": level,
+            "name": name,
+            "parent_code": above[-1] if above else None,
+            "path": path,
+            "zone": zone,
+            "population": self._people[code],
+            "ended_on": None,
+        }
+
+    def _path(self, departement: str) -> str:
+        if departement not in self._departements:
+            raise Invalid(_("The département {code} is not known; nothing was changed.", code=departement))
+        return f"{self._academie_path(self._departements[departement].academie_code)}/D-{departement}"
+
+    def _academie_path(self, code: str) -> str:
+        academie = self._academies[code]
+        if academie.region == OUTSIDE:
+            return f"{COUNTRY}/A-{code}"
+        # Saint-Barthélemy and Saint-Martin have region codes of their own, but belong to Guadeloupe's académie:
+        # the first département is the one that gives the région its code.
+        return f"{COUNTRY}/R-{self._departements[academie.departements[0]].region_code}/A-{code}"
+
+    def _zone(self, departement: str, insee: str | None = None) -> str:
+        zones = self._zones["departement"]
+        return self._zones["commune"].get(insee or "", zones.get(departement, zones["*"]))
+
+    def _academie_zone(self, code: str) -> str:
+        """The zone of the chef-lieu: all of an académie's départements share it, but its islands may not."""
+        academie = self._academies[code]
+        seat = next(
+            (
+                row
+                for row in self._living.values()
+                if row.name == academie.chef_lieu and row.departement in academie.departements
+            ),
+            None,
+        )
+        return self._zone(seat.departement, seat.insee) if seat else self._zone(academie.departements[0])
+
+
+class _Writing:
+    """Rows on their way into the database, in batches, with somebody told of it."""
+
+    def __init__(self, session: Session, total: int, told: Told | None) -> None:
+        self._session = session
+        self._total = total
+        self._done = 0
+        self._told = told or (lambda done, total: None)
+
+    def sync(self, thing: type[Table], wanted: Rows, there: Rows) -> Counter[str]:
+        """Insert what is missing and update what differs; return how many of each."""
+        table = _table(thing)
+        new = [row for key, row in wanted.items() if key not in there]
+        changed = [row for key, row in wanted.items() if key in there and there[key] != row]
+        self._advance(len(wanted) - len(new) - len(changed))
+        self._in_batches(table.insert(), new)
+        keys = [column.name for column in table.primary_key]
+        update = table.update().where(*(table.c[key] == bindparam(f"key_{key}") for key in keys))
+        self._in_batches(update, [row | {f"key_{key}": row[key] for key in keys} for row in changed])
+        return Counter(added=len(new), changed=len(changed))
+
+    def link(self, wanted: Mapping[str, str | None], there: Mapping[str, str | None]) -> int:
+        """Name the successors of ended communes, once both are there; return how many changed."""
+        changed = [
+            {"key_code": code, "successor_code": successor}
+            for code, successor in wanted.items()
+            if there.get(code) != successor
+        ]
+        table = _table(Territory)
+        self._in_batches(table.update().where(table.c.code == bindparam("key_code")), changed)
+        return len(changed)
+
+    def forget_postcodes(self, gone: Iterable[tuple[str, str]]) -> None:
+        """Take away postcodes that their communes no longer have."""
+        table = _table(Postcode)
+        is_it = (table.c.postcode == bindparam("key_postcode")) & (table.c.insee == bindparam("key_insee"))
+        rows = [{"key_postcode": postcode, "key_insee": insee} for postcode, insee in gone]
+        self._in_batches(table.delete().where(is_it), rows)
+
+    def _in_batches(self, statement: Any, rows: list[dict[str, Any]]) -> None:
+        for start in range(0, len(rows), BATCH):
+            batch = rows[start : start + BATCH]
+            self._session.connection().execute(statement, batch)
+            self._advance(len(batch))
+
+    def _advance(self, rows: int) -> None:
+        self._done = min(self._total, self._done + rows)
+        self._told(self._done, self._total)
+
+
+def _table(thing: type[Table]) -> sqlalchemy.Table:
+    """The table behind a thing: a hundred thousand rows go past the objects."""
+    return metadata.tables[str(thing.__tablename__)]
+
+
+def _all(session: Session, thing: type[Table]) -> list[dict[str, Any]]:
+    """All rows of a table as plain dicts."""
+    return [dict(row) for row in session.connection().execute(_table(thing).select()).mappings()]

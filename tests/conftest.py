@@ -1,0 +1,65 @@
+"""What every test may ask for: a database with the whole country in it, and nothing of the machine's own settings."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+from sqlalchemy import Engine
+
+from hub.database import build_engine, migrate, writing
+from hub.services import importing
+
+FOUNDED = datetime(2026, 1, 5, 8, tzinfo=UTC)
+"""When the template was made."""
+
+
+@pytest.fixture(autouse=True)
+def own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting of the machine reaches a test; messages are read in English."""
+    for name in [name for name in os.environ if name.startswith("RELAIS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("RELAIS_LANGUAGE", "en")
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file with reference data and the portal account, made once for all workers; never written to."""  # noqa: E501
+    folder = tmp_path_factory.getbasetemp()
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        folder = folder.parent
+    file = folder / "template.db"
+    with FileLock(folder / "template.lock"):
+        if not file.exists():
+            _make(folder / "unfinished.db").replace(file)
+    return file
+
+
+def _make(file: Path) -> Path:
+    file.unlink(missing_ok=True)
+    engine = build_engine(f"sqlite:///{file}")
+    migrate(engine)
+    with writing(engine) as session:
+        importing.load_reference(session, at=FOUNDED)
+        importing.make_portal_account(session, at=FOUNDED)
+    engine.dispose()  # the last connection folds the write-ahead log back in: one file is left
+    return file
+
+
+@pytest.fixture
+def hub_file(template: Path, tmp_path: Path) -> Path:
+    """A fresh copy of the template as `relais.db`; its folder can serve as home."""
+    return Path(shutil.copyfile(template, tmp_path / "relais.db"))
+
+
+@pytest.fixture
+def engine(hub_file: Path) -> Iterator[Engine]:
+    """An engine on a fresh copy of the template."""
+    engine = build_engine(f"sqlite:///{hub_file}")
+    yield engine
+    engine.dispose()
