@@ -64,7 +64,7 @@ TO_COUNT: Final = ("read_insights",)
 EXPIRED: Final = frozenset({"190/463", "190/490"})
 INVALID: Final = frozenset({"190", "190/467"})
 GONE: Final = "100/33"
-NO_PAGE_TOKEN: Final = "190/2069032"
+NO_PAGE_TOKEN: Final = "190/2069032"  # noqa: S105 - a code
 
 POST_FIELDS: Final = (
     "id,message,created_time,permalink_url,is_published,targeting,"
@@ -206,7 +206,8 @@ class FacebookPage:
         if message.draft_id:
             kept = self._read(message.draft_id)
             if kept is not None:
-                self._compare_gate(message, kept)
+                if kept.get("is_published") is not True:  # else it is out, and `publish` answers its receipt
+                    self._compare_gate(message, kept)
                 return Prepared(message, draft_id=message.draft_id)
         media_ids = tuple(self._upload(picture, place) for place, picture in enumerate(message.pictures, start=1))
         if not message.targeting and not self._two_step:
@@ -224,11 +225,13 @@ class FacebookPage:
     def publish(self, prepared: Prepared, deadline: Deadline) -> Receipt:
         """Make the one call: publish the prepared draft, or create the post."""
         if prepared.draft_id:
+            if prepared.draft_id == prepared.message.draft_id:  # an earlier try may have published it
+                post = self._read(prepared.draft_id)
+                if post and post.get("is_published") is True:
+                    return self._receipt(post, trace_id=self._calls.trace_id)
             return self._publish_draft(prepared.draft_id, deadline)
-        if prepared.message.targeting:
-            raise Refused(
-                "A gated post is only published from its draft."
-            )  # else the gate could not be looked at first
+        if prepared.message.targeting:  # published at once, its gate could only be looked at too late
+            raise Refused("A gated post is only published from its draft.")
         fields = {**_fields(prepared.message, prepared.media_ids), "fields": "id,permalink_url,created_time"}
         made = self._calls.post(f"{self._page_id}/feed", fields, deadline)
         remote_id = _id_of(made)
@@ -354,7 +357,7 @@ class FacebookPage:
                 return {}
             raise
         else:
-            return {entry.get("name"): _total(entry) for entry in _data(answer)}
+            return {str(entry.get("name")): _total(entry) for entry in _data(answer)}
         values: dict[str, int | None] = {}
         for name in names:
             part = self._values(post_id, [name])

@@ -174,6 +174,9 @@ class GraphNetwork:
         user = self._shelf.get("fb_user", caller.user_id or "")
         if user is None:
             raise missing("me")
+        for name in field_names(params.get("fields", "")):
+            if name not in ("id", "name"):
+                raise bad_parameter(f"Tried accessing nonexisting field ({name}) on node type (User)")
         return {"id": user["id"], "name": user["name"]}
 
     def _accounts(self, caller: Caller, params: dict[str, str], request: Request) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
@@ -288,7 +289,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _send(self, reply: Reply, *, cut: bool = False, drip: float = 0.0) -> None:
         self.send_response_only(reply.status)
         if "date" not in reply.headers:
-            self.send_header("Date", self.date_time_string())
+            self.send_header("Date", format_datetime(self.server.sandbox.clock.now(), usegmt=True))
         for name, value in reply.headers.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(reply.body)))
