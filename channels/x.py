@@ -124,7 +124,7 @@ class XRules:
                 found.append(Problem("picture_too_large", {"picture": place, "max": self.max_picture_bytes}))
             if len(picture.alt) > self.max_alt_length:
                 found.append(Problem("alt_too_long", {"picture": place, "max": self.max_alt_length}))
-        if message.targeting:
+        if message.targeting is not None:
             found.append(Problem("cannot_gate"))
         return found
 
@@ -193,6 +193,9 @@ class XAccount:
 
     def prepare(self, message: Message) -> Prepared:
         """Upload the pictures and their descriptions; nobody can see them yet."""
+        problems = self.rules.problems(message)
+        if problems:
+            raise Refused(f"X would not take it: {', '.join(problem.code for problem in problems)}.")
         try:
             media_ids = tuple(self._upload(picture.data, picture.alt) for picture in message.pictures)
         except Uncertain as error:
@@ -208,6 +211,8 @@ class XAccount:
     def publish(self, prepared: Prepared, deadline: Deadline) -> Receipt:
         """Create the post, once."""
         message = prepared.message
+        if message.targeting is not None:  # everybody would see it
+            raise Refused("X cannot limit a post to a territory.", code="cannot_gate")
         with self._session.within(deadline):
             answer = self._answer(
                 lambda: self._client.create_tweet(
@@ -267,7 +272,7 @@ class XAccount:
         except ChannelError as error:
             return Health((self._clock_finding(error) or _finding(error),))
         if not isinstance(me, dict):
-            return Health((Finding(Light.AMBER, "unreachable", {"said": "no account in the answer"}),))
+            return Health((Finding(Light.RED, "unreachable", {"message": "no account in the answer"}),))
         return Health(
             tuple(self._findings(me, answer)) or (Finding(Light.GREEN, "ok", {"username": self.username}),),
             name=str(me.get("name") or ""),
@@ -440,12 +445,12 @@ def _why(error: ChannelError) -> str:
 
 def _finding(error: ChannelError) -> Finding:
     """What a failed call as the account shows."""
-    details = {"said": str(error)}
+    details = {"message": str(error)}
     if isinstance(error, Unauthorized):
         plain = "credits_used_up" if error.status == 402 else "keys_refused"
         return Finding(Light.RED, CHECK_CODES.get(error.code or "", plain), details)
     if isinstance(error, Throttled):
         return Finding(Light.AMBER, "throttled", details)
     if isinstance(error, Refused):
-        return Finding(Light.RED, "refused", details)
-    return Finding(Light.AMBER, "unreachable", details)
+        return Finding(Light.RED, "check_refused", details)
+    return Finding(Light.RED, "unreachable", details)

@@ -137,6 +137,17 @@ def test_unknown_media_are_refused(stage: Stage) -> None:
     assert str(caught.value).endswith("Your media IDs are invalid.")
 
 
+def test_a_limited_message_never_goes_out_unlimited(stage: Stage) -> None:
+    limited = replace(HELLO, targeting=Targeting(countries=("FR",)))
+
+    with pytest.raises(Refused):
+        stage.channel.prepare(limited)
+    with pytest.raises(Refused):
+        stage.channel.publish(Prepared(limited), Deadline.after(5))
+
+    assert list(stage.sandbox.calls) == []
+
+
 # --- The table of refusals: facts, section 5 -----------------------------------------------------------
 
 PROBLEMS = "https://api.twitter.com/2/problems/"
@@ -730,10 +741,10 @@ def test_what_is_wrong_with_an_account_is_named(stage: Stage, changes: dict[str,
     ("fault", "light", "code"),
     [
         (answered(429), Light.AMBER, "throttled"),
-        (answered(503), Light.AMBER, "unreachable"),
-        (answered(200, "<html>"), Light.AMBER, "unreachable"),
-        (answered(200, {}), Light.AMBER, "unreachable"),
-        (answered(404), Light.RED, "refused"),
+        (answered(503), Light.RED, "unreachable"),
+        (answered(200, "<html>"), Light.RED, "unreachable"),
+        (answered(200, {}), Light.RED, "unreachable"),
+        (answered(404), Light.RED, "check_refused"),
         (answered(403, {"type": PROBLEMS + "oauth1-permissions"}), Light.RED, "read_only"),
         (answered(401, {}, date="not a date"), Light.RED, "keys_refused"),
     ],
@@ -837,7 +848,9 @@ def test_the_limit_is_where_the_network_has_it(stage: Stage, text: str, codes: l
     assert [problem.code for problem in RULES.problems(message)] == codes
     if codes:
         with pytest.raises(Refused):
-            stage.publish(message)
+            stage.channel.prepare(message)
+        with pytest.raises(Refused):
+            stage.channel.publish(Prepared(message), Deadline.after(5))
     else:
         assert stage.publish(message).remote_id == stage.posts[0]["id"]
 
