@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import re
 import secrets
@@ -716,5 +715,5 @@ def _uploaded(request: Request) -> bytes:
     body = _json_body(request, frozenset({"media", "media_category", "media_type", "shared", "additional_owners"}))
     try:
         return base64.b64decode(str(body.get("media", "")), validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         raise x_problems.invalid("media is not valid base64.") from error
