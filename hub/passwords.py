@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from itertools import pairwise
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -127,7 +128,7 @@ def _is_common(password: str) -> bool:
 
 def _is_row(text: str) -> bool:
     """Whether nearly each letter follows the one before: 123456789012, abcdefghijkl, and backwards."""
-    steps = [(ord(b) - ord(a)) for a, b in zip(text, text[1:], strict=False)]
+    steps = [(ord(b) - ord(a)) for a, b in pairwise(text)]
     return any(sum(step in {way, -9 * way} for step in steps) >= 0.8 * len(steps) for way in (1, -1))
 
 
