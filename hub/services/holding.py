@@ -1,0 +1,53 @@
+"""The emergency stop: while it is on, nothing is claimed for publishing."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlmodel import Session, col, select
+
+from hub.domain.audit import note
+from hub.domain.delivery import Hold
+from hub.domain.errors import Invalid, NotAllowed, WrongState
+from hub.domain.person import ACCOUNT_KEEPERS, Actor
+from hub.domain.territory import COUNTRY
+from hub.language import _
+from hub.services import geotargeting
+
+
+def find_hold(session: Session) -> Hold | None:
+    """The stop that is on now, if any."""
+    return session.exec(select(Hold).where(col(Hold.until).is_(None)).order_by(col(Hold.id))).first()
+
+
+def hold(session: Session, *, reason: str, by: Actor | str, at: datetime) -> Hold:
+    """Stop everything, at once; calls that have left already are read back as usual."""
+    _require_keeper(session, by)
+    if not reason.strip():
+        raise Invalid(_("Say why: the next person will want to know."), field="reason")
+    present = find_hold(session)
+    if present is not None:
+        raise WrongState(_("Everything is stopped already: {reason}", reason=present.reason))
+    stop = Hold(since=at, reason=reason.strip(), by_name=by.name if isinstance(by, Actor) else by)
+    session.add(stop)
+    session.flush()
+    note(session, "hold.on", f"hold:{stop.id}", by=by, at=at, after={"reason": stop.reason})
+    return stop
+
+
+def release(session: Session, *, by: Actor | str, at: datetime, reason: str = "") -> Hold:
+    """Let everything go on; what is too late by now goes to a person, not out."""
+    _require_keeper(session, by)
+    stop = find_hold(session)
+    if stop is None:
+        raise WrongState(_("Nothing is stopped."))
+    stop.until = at
+    session.add(stop)
+    after = {"reason": reason.strip() or None}
+    note(session, "hold.off", f"hold:{stop.id}", by=by, at=at, before={"reason": stop.reason}, after=after)
+    return stop
+
+
+def _require_keeper(session: Session, by: Actor | str) -> None:
+    if isinstance(by, Actor) and not by.holds_for_all(geotargeting.atlas(session), ACCOUNT_KEEPERS, [COUNTRY]):
+        raise NotAllowed(_("Only a coordinator or an administrator for the whole country may do this."))
