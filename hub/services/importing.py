@@ -74,10 +74,15 @@ def load_reference(
     return result
 
 
-def ended_communes(session: Session, *, since: date) -> list[Territory]:
-    """The communes that were found to have ended on that day or later, in order of code."""
-    ended = select(Territory).where(col(Territory.ended_on) >= since).order_by(col(Territory.code))
+def ended_communes(session: Session, *, at: datetime) -> list[Territory]:
+    """The communes that a load on that day found to have ended, in order of code."""
+    ended = select(Territory).where(Territory.ended_on == _day(at)).order_by(col(Territory.code))
     return list(session.exec(ended))
+
+
+def _day(at: datetime) -> date:
+    """The date in Paris, where the official files are made."""
+    return at.astimezone(ZoneInfo("Europe/Paris")).date()
 
 
 def make_portal_account(session: Session, *, at: datetime) -> bool:
@@ -153,7 +158,6 @@ class _Plan:
 
 def _plan(present: _Present, rows: list[CommuneRow], *, at: datetime) -> _Plan:
     """Join the files with what is known: a pure decision, nothing is written."""
-    today = at.astimezone(ZoneInfo("Europe/Paris")).date()
     known = present.known()
     living, merged = _sort(rows, known, present)
     ended = {insee: row for insee, row in (known | merged).items() if insee not in living}
@@ -171,7 +175,7 @@ def _plan(present: _Present, rows: list[CommuneRow], *, at: datetime) -> _Plan:
     communes = {insee: country.commune(row) for insee, row in (living | ended).items()}
     for insee, row in ended.items():
         node = country.node(row)
-        territories[node["code"]] = node | {"ended_on": present.ended_on(insee) or today}
+        territories[node["code"]] = node | {"ended_on": present.ended_on(insee) or _day(at)}
     everywhere = {**living, **ended}
     for arrondissement in reference.read_arrondissements():
         communes[arrondissement.insee] = country.commune(arrondissement)

@@ -1,0 +1,147 @@
+"""`relais init`: database, key, portal account and reference data, made or brought up to date; safe to repeat."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hub.language import _, ngettext
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy import Engine
+    from sqlmodel import Session
+
+    from hub.services.importing import Told
+    from hub.settings import Settings
+
+OWN_COMMUNES = ("relais-communes.json", "relais-communes.csv")
+"""A file of that name in the home folder replaces the communes we ship."""
+
+MOST_NAMED = 10
+"""How many ended communes are named before the rest is counted."""
+
+
+def init() -> None:
+    """Make what Relais needs on this machine, or bring it up to date."""
+    from hub.commands import terminal
+    from hub.database import build_engine, migrate
+    from hub.settings import read_settings
+
+    settings = read_settings()
+    _make_home(settings.home)
+    engine = build_engine(settings.database)
+    done = []
+    try:
+        if migrate(engine):
+            done.append(_("The database {where} was brought to this version.", where=engine.url.database))
+        done += _make_key(engine, settings)
+        done += _fill(engine, settings)
+    finally:
+        engine.dispose()
+    for line in done or [_("Nothing changed: database, key and reference data are up to date.")]:
+        terminal.say(line)
+
+
+def _make_home(home: Path) -> None:
+    from hub.domain.errors import Invalid
+
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Invalid(
+            _("The folder {home} cannot be made: {why}. Choose another RELAIS_HOME.", home=home, why=error.strerror)
+        ) from error
+
+
+def _make_key(engine: Engine, settings: Settings) -> list[str]:
+    """Write the first key; never a second one beside secrets that it cannot open."""
+    from sqlmodel import col, select
+
+    from hub.database import explained, reading
+    from hub.domain.account import Account
+    from hub.secrets import KeyTrouble, Vault, read_keys, write_new_key
+
+    keys = [key.get_secret_value() for key in settings.secret_keys] or read_keys(settings.key_file)
+    with explained(engine), reading(engine) as session:
+        sealed = session.exec(select(Account).where(col(Account.secret).is_not(None))).first()
+    if keys:
+        vault = Vault(keys)
+        if sealed is not None and sealed.id is not None and sealed.secret is not None:
+            vault.open(sealed.id, sealed.secret)
+        return []
+    if sealed is not None:
+        raise KeyTrouble(
+            _(
+                "The database holds encrypted secrets, but there is no key at {file}. Put back the relais.key that "
+                "belongs to it (or set RELAIS_SECRET_KEYS); a new key could not open them.",
+                file=settings.key_file,
+            )
+        )
+    write_new_key(settings.key_file)
+    return [
+        _("The secret key is in {file}: keep a copy apart from the backups of the database.", file=settings.key_file)
+    ]
+
+
+def _fill(engine: Engine, settings: Settings) -> list[str]:
+    """Load the reference data and make the portal account, in one transaction."""
+    from hub.database import explained, writing
+    from hub.services import importing
+    from hub.wiring import machine_clock
+
+    at = machine_clock()
+    own = next((file for name in OWN_COMMUNES if (file := settings.home / name).is_file()), None)
+    with explained(engine), writing(engine) as session:
+        with _progress() as told:
+            counts = importing.load_reference(session, at=at, communes=own, told=told)
+        done = _loaded(session, counts, own, at=at)
+        if importing.make_portal_account(session, at=at):
+            done.append(_("The portal account was made: approved posts can appear there."))
+    return done
+
+
+def _loaded(session: Session, counts: dict[str, int], own: Path | None, *, at: datetime) -> list[str]:
+    from hub.services import importing
+
+    if not counts["added"] and not counts["changed"]:
+        return []
+    lines = [
+        _(
+            "Reference data: {territories} territories, of which {communes} communes; {postcodes} postcodes "
+            "({added} rows added, {changed} changed).",
+            **counts,
+        )
+    ]
+    if own is not None:
+        lines.append(_("The communes were taken from {file}.", file=own))
+    if counts["ended"]:
+        ended = importing.ended_communes(session, at=at)
+        names = ", ".join(f"{one.name} ({one.code.removeprefix('C-')})" for one in ended[:MOST_NAMED])
+        lines.append(
+            ngettext(
+                "{count} commune is not in the file any more; it is kept, marked as ended: {names}",
+                "{count} communes are not in the file any more; they are kept, marked as ended: {names}",
+                counts["ended"],
+                names=names + (" …" if counts["ended"] > MOST_NAMED else ""),
+            )
+        )
+    return lines
+
+
+@contextmanager
+def _progress() -> Iterator[Told | None]:
+    """A bar on a terminal; nothing at all elsewhere."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(_("Reference data"), total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
