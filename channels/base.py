@@ -159,11 +159,21 @@ class Problem:
 class Rules(Protocol):
     """What a network takes, made by the same file that publishes, so that drafting and publishing say the same."""
 
-    network: Network
-    can_gate: bool
-    max_pictures: int
-    keeps_link_apart: bool
-    """Whether a link travels beside the text (Facebook) rather than inside it (X)."""
+    @property
+    def network(self) -> Network:
+        """Whose rules they are."""
+
+    @property
+    def can_gate(self) -> bool:
+        """Whether this network can limit a post to a territory."""
+
+    @property
+    def max_pictures(self) -> int:
+        """Most pictures of one post."""
+
+    @property
+    def keeps_link_apart(self) -> bool:
+        """Whether a link travels beside the text (Facebook) rather than inside it (X)."""
 
     def length(self, text: str) -> int:
         """The length of a text as this network counts it."""
@@ -182,7 +192,9 @@ class Rules(Protocol):
 class Channel(Protocol):
     """One account on one network. Every method may raise a ChannelError and nothing else."""
 
-    rules: Rules
+    @property
+    def rules(self) -> Rules:
+        """What this network takes."""
 
     def prepare(self, message: Message) -> Prepared:
         """Upload what the message needs; may be repeated, shows nothing to anybody."""

@@ -23,6 +23,9 @@ APPLICATION_ID = 0x52454C41
 
 BUSY_TIMEOUT_MS = 5000
 
+OUR_OLDEST_TABLES = frozenset({"territory", "delivery", "attempt"})
+"""Tables that every Relais has had, by which a newer one is told from a stranger's database."""
+
 
 class DatabaseTrouble(HubError):
     """The database is missing, ill, not ours, or of another version."""
@@ -121,40 +124,40 @@ def require_current(engine: Engine) -> None:
         if present is None:
             raise DatabaseTrouble(
                 _("There is no Relais database at {where} yet. Run “relais init” first.", where=_where(engine))
-            )  # noqa: E501
+            )
         if present != newest_revision(engine):
             raise DatabaseTrouble(
                 _(
-                    "The database was made by an older Relais. Stop Relais, then run “relais init” to bring it up to date."
+                    "The database was made by an older Relais. "
+                    "Stop Relais, then run “relais init” to bring it up to date."
                 )
-            )  # noqa: E501
+            )
 
 
 def _own_revision(engine: Engine) -> str | None:
     """The present revision, after making sure that the database is ours and not newer."""
     present = present_revision(engine)
+    tables = set(inspect(engine).get_table_names()) - {"alembic_version"}
     if present is None:
-        if set(inspect(engine).get_table_names()) - {"alembic_version"}:
-            raise DatabaseTrouble(
-                _(
-                    "{where} holds a database that is not Relais's; it was left alone. Choose another RELAIS_HOME or RELAIS_DATABASE_URL.",
-                    where=_where(engine),
-                )  # noqa: E501
-            )
+        if tables:
+            raise _foreign(engine)
         return None
     known = {script.revision for script in ScriptDirectory.from_config(alembic_config(engine)).walk_revisions()}
-    if present not in known:
-        if "territory" not in inspect(engine).get_table_names():
-            raise DatabaseTrouble(
-                _(
-                    "{where} holds a database that is not Relais's; it was left alone. Choose another RELAIS_HOME or RELAIS_DATABASE_URL.",
-                    where=_where(engine),
-                )  # noqa: E501
-            )
-        raise DatabaseTrouble(
-            _("The database was made by a newer Relais. Upgrade this program; the database was left alone.")
+    if present in known:
+        return present
+    if not tables.issuperset(OUR_OLDEST_TABLES):
+        raise _foreign(engine)
+    raise DatabaseTrouble(_("The database was made by a newer Relais. Upgrade this program; nothing was changed."))
+
+
+def _foreign(engine: Engine) -> DatabaseTrouble:
+    return DatabaseTrouble(
+        _(
+            "{where} holds a database that is not Relais's; it was left alone. "
+            "Choose another RELAIS_HOME or RELAIS_DATABASE_URL.",
+            where=_where(engine),
         )
-    return present
+    )
 
 
 def _where(engine: Engine) -> str:
@@ -173,7 +176,7 @@ def explained(engine: Engine) -> Iterator[None]:
                 "The database {where} cannot be used: {why}. Check that it exists, is not locked, and may be written.",
                 where=_where(engine),
                 why=why,
-            )  # noqa: E501
+            )
         ) from error
     except DatabaseError as error:
         raise DatabaseTrouble(
@@ -181,5 +184,5 @@ def explained(engine: Engine) -> Iterator[None]:
                 "{where} is not a usable database: {why}. Choose another file, or restore a backup.",
                 where=_where(engine),
                 why=str(error.orig).strip(),
-            )  # noqa: E501
+            )
         ) from error

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Engine
+from sqlmodel import col, select
 
 from channels import Channel, Network, Rules
-from hub.database import build_engine
+from channels.facebook import FacebookPage, FacebookRules, exchange_user_token, list_pages
+from channels.portal import Portal, PortalRules
+from channels.x import XAccount, XRules
+from hub.database import build_engine, reading
 from hub.domain.account import Account
-from hub.domain.delivery import Patience
+from hub.domain.delivery import Delivery, DeliveryState, Patience
+from hub.domain.errors import Invalid
+from hub.domain.reach import Unit
+from hub.language import _
 from hub.secrets import Vault, read_keys
+from hub.services import measuring
 from hub.services.geotargeting import Terms
 from hub.settings import Settings
 
@@ -36,6 +44,64 @@ class Hub:
         """The keys, read when needed: looking at data needs none."""
         return vault(self.settings)
 
+    def facebook_pages(self, user_token: str) -> list[tuple[str, str, str, tuple[str, ...]]]:
+        """The pages that a Facebook user token may speak for: id, name, page token, tasks."""
+        settings = self.settings
+        if not settings.facebook_app_id or settings.facebook_app_secret is None:
+            raise Invalid(
+                _("Set RELAIS_FACEBOOK_APP_ID and RELAIS_FACEBOOK_APP_SECRET first: a user token belongs to an app.")
+            )
+        secret = settings.facebook_app_secret.get_secret_value()
+        base_url, version = settings.facebook_api_url, settings.facebook_api_version
+        lasting = exchange_user_token(
+            app_id=settings.facebook_app_id,
+            app_secret=secret,
+            user_token=user_token,
+            base_url=base_url,
+            version=version,
+        )
+        grants = list_pages(user_token=lasting.token, app_secret=secret, base_url=base_url, version=version)
+        return [(grant.id, grant.name, grant.token, grant.tasks) for grant in grants]
+
+
+def wire(settings: Settings, *, now: Clock | None = None, engine: Engine | None = None) -> Hub:
+    """The hub of this machine, with the real networks (or the sandbox, where the settings say so)."""
+    engine = engine or build_engine(settings.database)
+    clock = now or machine_clock
+    rules: dict[Network, Rules] = {
+        Network.FACEBOOK: FacebookRules(),
+        Network.X: XRules(
+            price_post=settings.x_price_post,
+            price_post_with_link=settings.x_price_post_with_link,
+            price_alt=settings.x_price_alt_text,
+        ),
+        Network.PORTAL: PortalRules(),
+    }
+    makers: dict[Network, Callable[[Account], Channel]] = {
+        Network.FACEBOOK: lambda account: _facebook(account, settings),
+        Network.X: lambda account: _x(account, settings, clock),
+        Network.PORTAL: lambda account: Portal(OwnPages(engine), public_url=settings.public_url),
+    }
+    return Hub(
+        settings=settings,
+        engine=engine,
+        now=clock,
+        rules=rules,
+        terms=Terms(
+            sandboxed=settings.sandboxed,
+            link_base=settings.link_base,
+            sibling_gap=timedelta(seconds=settings.sibling_gap),
+            max_cities=settings.facebook_max_cities,
+            max_zips=settings.facebook_max_zips,
+        ),
+        channel_for=lambda account: makers[Network(account.network)](account),
+        patience=Patience(
+            deadline=timedelta(seconds=settings.call_deadline),
+            lease=timedelta(seconds=settings.lease),
+            too_late=timedelta(hours=settings.too_late_hours),
+        ),
+    )
+
 
 def vault(settings: Settings) -> Vault:
     """The keys given as a setting, else those of the key file; KeyTrouble when there are none."""
@@ -46,3 +112,62 @@ def vault(settings: Settings) -> Vault:
 def machine_clock() -> datetime:
     """This moment: the one place where the machine's clock is read."""
     return datetime.now(UTC)
+
+
+def _secret(account: Account, settings: Settings) -> dict[str, str]:
+    assert account.id is not None
+    if account.secret is None:
+        raise Invalid(_("{account} has no secret. Add the account again with its token.", account=account.name))
+    return vault(settings).open(account.id, account.secret)
+
+
+def _facebook(account: Account, settings: Settings) -> Channel:
+    app_secret = settings.facebook_app_secret
+    return FacebookPage(
+        page_id=account.remote_id,
+        token=_secret(account, settings)["token"],
+        base_url=settings.facebook_api_url,
+        version=settings.facebook_api_version,
+        app_id=settings.facebook_app_id,
+        app_secret=app_secret.get_secret_value() if app_secret else None,
+        token_in_header=settings.facebook_token_in_header,
+        two_step=bool(account.options.get("two_step")),
+        timeouts=(settings.connect_timeout, settings.read_timeout),
+        total=settings.call_deadline,
+    )
+
+
+def _x(account: Account, settings: Settings, clock: Clock) -> Channel:
+    secret = _secret(account, settings)
+    return XAccount(
+        user_id=account.remote_id,
+        username=account.handle or account.name,
+        now=clock,
+        base_url=settings.x_api_url,
+        timeouts=(settings.connect_timeout, settings.read_timeout),
+        total=settings.call_deadline,
+        consumer_key=secret.get("consumer_key"),
+        consumer_secret=secret.get("consumer_secret"),
+        access_token=secret.get("access_token"),
+        access_token_secret=secret.get("access_token_secret"),
+        bearer_token=secret.get("bearer_token"),
+    )
+
+
+class OwnPages:
+    """What the portal asks about itself, answered from our rows."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def knows(self, key: str) -> bool:
+        """Whether a delivery with this key is to be shown."""
+        query = select(Delivery.id).where(Delivery.key == key, col(Delivery.state) != DeliveryState.CANCELLED)
+        with reading(self._engine) as session:
+            return session.exec(query).first() is not None
+
+    def visits(self, keys: Sequence[str]) -> dict[str, tuple[int, int]]:
+        """Views and clicks so far; an item that nobody has seen yet has none of either."""
+        with reading(self._engine) as session:
+            told = measuring.visits_of(session, keys)
+        return {key: (units.get(Unit.VIEWS, 0), units.get(Unit.CLICKS, 0)) for key, units in told.items()}

@@ -50,7 +50,9 @@ def _plain(value: object) -> Any:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None, right: Iterable[str] = ()) -> None:  # noqa: E501
+def table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None, right: Iterable[str] = ()
+) -> None:
     """Print rows under headings; the columns named in `right` are aligned to the right."""
     from rich.markup import escape
     from rich.table import Table

@@ -1,1 +1,525 @@
 """From territories to accounts and network keys: what a post becomes, destination by destination. Fails closed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlmodel import Session, col, func, select
+
+from channels import Message, Network, Picture, Rules, Targeting, normalised
+from hub.domain import gate as gates
+from hub.domain.account import Account
+from hub.domain.clock import LOCAL, Fold, instant
+from hub.domain.delivery import Delivery, DeliveryState, Provenance, mark, text_key
+from hub.domain.errors import Invalid
+from hub.domain.gate import Gate, GeoKey, KeyKind, Precision
+from hub.domain.post import Media, Post, PostAudience, PostDestination, PostMedia, fill, fingerprint, variables_in
+from hub.domain.territory import COUNTRY, Atlas, Level, Node, Territory
+from hub.language import _
+from hub.services.wording import network_problem
+
+REPEAT_WINDOW = timedelta(hours=24)
+"""The same words on the same account within this time are asked about."""
+
+MAX_COUNTRIES = 25
+"""Most countries in one Facebook targeting (facts: Graph API, targeting shape)."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What planning must know of this machine's settings."""
+
+    sandboxed: frozenset[str] = frozenset()
+    """Networks whose address is our own sandbox: invented keys are good there only."""
+    link_base: str | None = None
+    """What our marked links begin with; None: links go out as they were typed."""
+    sibling_gap: timedelta = timedelta(seconds=60)
+    max_cities: int = 250
+    max_zips: int = 2500
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One delivery that a post would become: everything that the approver sees and that is frozen by the approval."""
+
+    account: Account
+    territory_code: str
+    territory_name: str
+    gate: Gate | None
+    unlimited: bool
+    """The network cannot limit it, and the author accepts that."""
+    provenance: Provenance
+    text: str
+    link: str | None
+    wall_time: str
+    zone: str
+    due_at: datetime
+    useless_after: datetime
+    key: str
+    cost: Decimal = Decimal(0)
+    problems: tuple[str, ...] = ()
+    """Why it cannot go out like this."""
+    warnings: tuple[str, ...] = ()
+    """What somebody must have seen before it goes out."""
+
+    @property
+    def gate_key(self) -> str:
+        """The stable name of its gate."""
+        return self.gate.key if self.gate else gates.OPEN
+
+    @property
+    def destination(self) -> str:
+        """How people point at it: `3` for an account, `3:A-14` for one gated delivery of several."""
+        return f"{self.account.id}:{self.gate_key}" if self.gate else str(self.account.id)
+
+    @property
+    def text_key(self) -> str:
+        """The digest by which repeats are told."""
+        assert self.account.id is not None
+        return text_key(self.account.id, normalised(self.text), self.gate_key)
+
+    def stored_gate(self) -> dict[str, Any] | None:
+        """The gate as it is frozen on the delivery."""
+        if self.gate:
+            return self.gate.stored()
+        return {"unlimited": True} if self.unlimited else None
+
+    @property
+    def fingerprint(self) -> str:
+        """The digest that the approver's yes is bound to."""
+        return delivery_fingerprint(
+            account_id=self.account.id or 0,
+            gate_key=self.gate_key,
+            gate=self.stored_gate(),
+            text=self.text,
+            link=self.link,
+            due_at=self.due_at,
+            useless_after=self.useless_after,
+        )
+
+
+def delivery_fingerprint(
+    *,
+    account_id: int,
+    gate_key: str,
+    gate: dict[str, Any] | None,
+    text: str,
+    link: str | None,
+    due_at: datetime,
+    useless_after: datetime,
+) -> str:
+    """The digest of everything that is frozen on a delivery."""
+    return fingerprint([account_id, gate_key, gate, text, link, due_at.isoformat(), useless_after.isoformat()])
+
+
+# --- Territories ------------------------------------------------------------------------------------
+
+
+def atlas(session: Session, codes: Iterable[str] = ()) -> Atlas:
+    """The tree down to départements, with the communes that are named; unknown codes are simply not in it."""
+    communes = sorted({code for code in codes if code.startswith("C-")})
+    query = select(
+        Territory.code, Territory.name, Territory.level, Territory.path, Territory.zone, Territory.population
+    )  # type: ignore[call-overload]
+    rows = list(session.exec(query.where(Territory.level != Level.COMMUNE)))
+    for start in range(0, len(communes), 500):
+        rows += session.exec(query.where(col(Territory.code).in_(communes[start : start + 500])))
+    nodes = {row[0]: Node(*row) for row in rows}
+    parents = {node.path.split("/")[-2] for node in nodes.values() if node.level is Level.COMMUNE}
+    counted = {}
+    if parents:
+        numbers = (
+            select(Territory.parent_code, func.count())
+            .where(col(Territory.parent_code).in_(parents), col(Territory.ended_on).is_(None))
+            .group_by(col(Territory.parent_code))
+        )
+        counted = {parent: number for parent, number in session.exec(numbers) if parent is not None}
+    return Atlas(nodes, counted)
+
+
+def require_territories(session: Session, codes: Sequence[str], *, name: str = "audience") -> Atlas:
+    """The atlas with these codes, or Invalid naming those that nobody knows and what a code looks like."""
+    known = atlas(session, codes)
+    unknown = [code for code in codes if code not in known]
+    if unknown:
+        raise Invalid(
+            _(
+                "Unknown territory: {codes}. Codes look like FR, R-53, A-14, D-35 or C-35238; "
+                "“relais territory find” finds them.",
+                codes=", ".join(unknown),
+            ),
+            field=name,
+        )
+    return known
+
+
+# --- What a post is made of ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A post with everything that belongs to it, as read together."""
+
+    post: Post
+    audience: list[str]
+    destinations: list[PostDestination]
+    accounts: Mapping[int, Account]
+    pictures: list[PostMedia] = field(default_factory=list)
+
+    @property
+    def content(self) -> str:
+        """The fingerprint of what people typed."""
+        post = self.post
+        return fingerprint(
+            {
+                "kind": post.kind,
+                "text": post.text,
+                "link": post.link,
+                "event": post.event,
+                "when": [post.wall_time, post.zone, post.fold],
+                "useless_after": post.useless_after.isoformat(),
+                "audience": sorted(self.audience),
+                "accounts": sorted((one.account_id, one.text, one.accepts_unlimited) for one in self.destinations),
+                "pictures": [(one.media_id, one.alt) for one in self.pictures],
+            }
+        )
+
+
+def whole(session: Session, post: Post) -> Whole:
+    """Read what belongs to a post."""
+    audience = session.exec(select(PostAudience.territory_code).where(PostAudience.post_id == post.id)).all()
+    destinations = session.exec(select(PostDestination).where(PostDestination.post_id == post.id)).all()
+    accounts = session.exec(select(Account).where(col(Account.id).in_([one.account_id for one in destinations]))).all()
+    pictures = session.exec(
+        select(PostMedia).where(PostMedia.post_id == post.id).order_by(col(PostMedia.position))
+    ).all()
+    return Whole(
+        post=post,
+        audience=sorted(audience),
+        destinations=sorted(destinations, key=lambda one: one.account_id),
+        accounts={account.id: account for account in accounts if account.id is not None},
+        pictures=list(pictures),
+    )
+
+
+def pictures(session: Session, parts: Sequence[PostMedia]) -> tuple[Picture, ...]:
+    """The pictures of a post as a channel takes them."""
+    found = {
+        media.id: media
+        for media in session.exec(select(Media).where(col(Media.id).in_([part.media_id for part in parts])))
+    }
+    return tuple(Picture(found[part.media_id].data, found[part.media_id].mime, part.alt) for part in parts)
+
+
+# --- The plan -----------------------------------------------------------------------------------------
+
+
+def plan(session: Session, post: Post, *, terms: Terms, rules: Mapping[Network, Rules], at: datetime) -> list[Planned]:
+    """Every delivery that this post would become now, with what stands in its way."""
+    parts = whole(session, post)
+    territories = atlas(session, [*parts.audience, *(account.territory_code for account in parts.accounts.values())])
+    images = pictures(session, parts.pictures)
+    planned: list[Planned] = []
+    for destination in parts.destinations:
+        account = parts.accounts[destination.account_id]
+        pieces = _pieces(territories, parts, destination, account)
+        step = timedelta(0)
+        for piece in pieces:
+            planned.append(
+                _planned(
+                    session,
+                    parts,
+                    destination,
+                    piece,
+                    siblings=len(pieces),
+                    step=step,
+                    territories=territories,
+                    terms=terms,
+                    rules=rules[Network(account.network)],
+                    images=images,
+                    at=at,
+                )
+            )
+            step += terms.sibling_gap
+    return planned
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """One part of a zone that becomes one delivery; `limit` None: no gate."""
+
+    limit: frozenset[str] | None
+    territory_code: str
+    provenance: Provenance
+    unlimited: bool = False
+    problem: str | None = None
+
+
+def _pieces(territories: Atlas, parts: Whole, destination: PostDestination, account: Account) -> list[_Piece]:
+    """The zone of an account, cut as its network needs it (architecture: targeting)."""
+    own = account.territory_code
+    zone = territories.intersection(parts.audience, own)
+    network = Network(account.network)
+    if not zone:
+        problem = _(
+            "{account} speaks for {territory}, and nothing of the audience lies there. Leave this account out.",
+            account=account.name,
+            territory=territories.name(own),
+        )
+        return [_Piece(None, own, Provenance.OWN_PAGE, problem=problem)]
+    equal = territories.same(zone, own)
+    if network is Network.X:
+        refused = not equal and not destination.accepts_unlimited
+        problem = _(
+            "{account} cannot limit a post to a territory: everybody would see it. "
+            "Leave this account out, or accept that it is not limited.",
+            account=account.name,
+        )
+        return [
+            _Piece(
+                None,
+                parts.post.territory_code,
+                Provenance.ORIGIN,
+                unlimited=not equal,
+                problem=problem if refused else None,
+            )
+        ]
+    if network is Network.PORTAL:
+        limit = None if equal else zone
+        return [_Piece(limit, territories.common(zone), Provenance.PORTAL)]
+    if equal:
+        provenance = Provenance.NATIONAL if own == COUNTRY else Provenance.OWN_PAGE
+        return [_Piece(None, own, provenance)]
+    wide = territories.nodes[own].level in {Level.COUNTRY, Level.REGION}
+    cut = [territories.intersection(zone, academie) for academie in territories.academies_of(zone)]
+    return [
+        _Piece(limit, territories.common(limit), Provenance.GATED if wide else Provenance.OWN_PAGE) for limit in cut
+    ]
+
+
+def _planned(
+    session: Session,
+    parts: Whole,
+    destination: PostDestination,
+    piece: _Piece,
+    *,
+    siblings: int,
+    step: timedelta,
+    territories: Atlas,
+    terms: Terms,
+    rules: Rules,
+    images: tuple[Picture, ...],
+    at: datetime,
+) -> Planned:
+    post, account = parts.post, parts.accounts[destination.account_id]
+    assert post.id is not None
+    assert account.id is not None
+    problems = [piece.problem] if piece.problem else []
+    gate: Gate | None = None
+    if piece.limit is not None:
+        gate, gate_problems = compile_gate(session, piece.limit, account, territories=territories, terms=terms)
+        problems += gate_problems
+    key = mark(post.id, account.id, gate.key if gate else gates.OPEN)
+    link = f"{terms.link_base}{key}" if post.link and terms.link_base else post.link
+    text, text_problems = _words(destination.text or post.text, piece, siblings=siblings, territories=territories)
+    problems += text_problems
+    if link and not rules.keeps_link_apart:
+        text = f"{text} {link}"
+    zone = territories.zone(piece.territory_code) if post.zone == LOCAL else post.zone
+    fold = Fold(post.fold) if post.fold else None
+    wall = datetime.fromisoformat(post.wall_time)
+    try:
+        due_at = instant(wall, zone, fold) + step
+    except Invalid as error:
+        problems.append(str(error))
+        due_at = post.first_due_at + step
+    message = Message(
+        text=text, key=key, link=link, pictures=images, targeting=targeting(gate.stored()) if gate else None
+    )
+    problems += [network_problem(account.name, problem) for problem in rules.problems(message)]
+    drafted = Planned(
+        account=account,
+        territory_code=piece.territory_code,
+        territory_name=_name(piece, territories),
+        gate=gate,
+        unlimited=piece.unlimited,
+        provenance=piece.provenance,
+        text=text,
+        link=link,
+        wall_time=(wall + step).isoformat(timespec="minutes"),
+        zone=zone,
+        due_at=due_at,
+        useless_after=post.useless_after,
+        key=key,
+        cost=rules.cost(message),
+        problems=tuple(problems),
+    )
+    return _with_warnings(session, drafted, post.id)
+
+
+def _name(piece: _Piece, territories: Atlas) -> str:
+    """How a piece is called in a text: its one territory, or a few by name, else what holds them all."""
+    limit = sorted(piece.limit or (), key=territories.name)
+    if 1 < len(limit) <= 3:
+        return ", ".join(territories.name(code) for code in limit)
+    return territories.name(piece.territory_code)
+
+
+def _words(text: str, piece: _Piece, *, siblings: int, territories: Atlas) -> tuple[str, list[str]]:
+    """The final text of a piece, and why it cannot be made."""
+    asked = variables_in(text)
+    if siblings > 1 and "territoire" not in asked:
+        # A network takes siblings of the same words for repeats and refuses them.
+        text, asked = "{territoire}\u00a0: " + text, asked | {"territoire"}
+    academies = territories.academies_of([piece.territory_code])
+    values = {"territoire": _name(piece, territories)}
+    problems = []
+    if len(academies) == 1:
+        values["academie"] = territories.name(academies[0])
+    elif "academie" in asked:
+        problems.append(
+            _(
+                "{{academie}} cannot be filled for {territory}, which holds several. Use {{territoire}}, or write it.",
+                territory=values["territoire"],
+            )
+        )
+    return fill(text, values), problems
+
+
+def _with_warnings(session: Session, planned: Planned, post_id: int) -> Planned:
+    """The same, with the warning that the account says the same words within a day."""
+    near = (
+        select(Delivery)
+        .where(
+            Delivery.account_id == planned.account.id,
+            Delivery.post_id != post_id,
+            Delivery.state != DeliveryState.CANCELLED,
+            col(Delivery.due_at).between(planned.due_at - REPEAT_WINDOW, planned.due_at + REPEAT_WINDOW),
+        )
+        .order_by(col(Delivery.due_at))
+    )
+    mine = normalised(planned.text, mask_links=True)
+    for other in session.exec(near):
+        if normalised(other.text, mask_links=True) == mine:
+            warning = _(
+                "{account} says the same words within 24 hours (post {post}).",
+                account=planned.account.name,
+                post=other.post_id,
+            )
+            return Planned(**{**planned.__dict__, "warnings": (warning,)})
+    return planned
+
+
+# --- Gates ----------------------------------------------------------------------------------------------
+
+
+def compile_gate(
+    session: Session, limit: frozenset[str], account: Account, *, territories: Atlas, terms: Terms
+) -> tuple[Gate, list[str]]:
+    """The gate for a set of territories on an account's network, and why it cannot be made; never a wider one."""
+    codes = tuple(sorted(limit))
+    if Network(account.network) is Network.PORTAL:
+        return Gate(codes, precision=Precision(100.0, 0.0)), []
+    rows: list[GeoKey] = []
+    missing: list[str] = []
+    for code in codes:
+        found = _reviewed(session, account, code, territories)
+        rows += found
+        if not found:
+            missing.append(code)
+    if missing:
+        names = ", ".join(f"{territories.name(code)} ({code})" for code in missing)
+        return Gate(codes), [
+            _(
+                "{network} has no reviewed key for {territories}, so the post cannot be limited there. Choose a whole "
+                "académie that has keys, leave {account} out, or have keys imported and reviewed (relais geo keys).",
+                network=account.network.value,
+                territories=names,
+                account=account.name,
+            )
+        ]
+    problems = _key_problems(rows, account, terms)
+    keys = {kind.value: tuple(sorted({row.key for row in rows if row.kind is kind})) for kind in KeyKind}
+    gate = Gate(codes, {kind: values for kind, values in keys.items() if values}, _precision(session, codes, rows))
+    return gate, problems
+
+
+def _reviewed(session: Session, account: Account, code: str, territories: Atlas) -> list[GeoKey]:
+    """The reviewed keys of a territory, else those of all its parts together; none when a part has none."""
+    query = select(GeoKey).where(
+        GeoKey.network == account.network, GeoKey.territory_code == code, col(GeoKey.reviewed_at).is_not(None)
+    )
+    own = list(session.exec(query))
+    if own or territories.nodes[code].level in {Level.DEPARTEMENT, Level.COMMUNE}:
+        return own
+    parts = [_reviewed(session, account, child, territories) for child in sorted(territories.children(code))]
+    return [row for part in parts for row in part] if parts and all(parts) else []
+
+
+def _key_problems(rows: Sequence[GeoKey], account: Account, terms: Terms) -> list[str]:
+    problems = []
+    if account.network.value not in terms.sandboxed and any(row.source == gates.SANDBOX_SOURCE for row in rows):
+        problems.append(
+            _(
+                "The keys for {account} are invented ones, good for the sandbox only. Import and review real ones.",
+                account=account.name,
+            )
+        )
+    limits = {KeyKind.COUNTRY: MAX_COUNTRIES, KeyKind.CITY: terms.max_cities, KeyKind.ZIP: terms.max_zips}
+    for kind, most in limits.items():
+        number = len({row.key for row in rows if row.kind is kind})
+        if number > most:
+            problems.append(
+                _(
+                    "This limit needs {number} keys of kind {kind}; the network takes {most}. Choose wider ones.",
+                    number=number,
+                    kind=kind.value,
+                    most=most,
+                )
+            )
+    return problems
+
+
+def _precision(session: Session, codes: Sequence[str], rows: Sequence[GeoKey]) -> Precision:
+    """How exact the keys are, by the populations of the communes they reach."""
+    reached = {code for row in rows for code in (row.covers or [row.territory_code])}
+    land = atlas(session, [*codes, *reached])
+    reached &= set(land.nodes)
+    both = {code for own in codes for code in land.intersection(reached, own)}
+    return Precision.of(zone=land.population(codes), reached=land.population(reached), both=land.population(both))
+
+
+def targeting(stored_gate: Mapping[str, Any] | None) -> Targeting | None:
+    """A frozen gate as a channel takes it; None when the network is not asked to limit anything."""
+    keys = (stored_gate or {}).get("keys") or {}
+    if not keys:
+        return None
+    return Targeting(
+        countries=tuple(keys.get("country", ())),
+        regions=tuple(keys.get("region", ())),
+        cities=tuple(keys.get("city", ())),
+        zips=tuple(keys.get("zip", ())),
+    )
+
+
+# --- Accounts for an audience -----------------------------------------------------------------------------
+
+
+def proposed_accounts(session: Session, audience: Sequence[str], territories: Atlas) -> list[Account]:
+    """The accounts that an audience suggests: the portal, each touched académie's page, the national page for France.
+
+    X is never proposed, since it cannot limit a post.
+    """
+    land = territories.simplify(audience)
+    proposed = []
+    for account in session.exec(select(Account).order_by(col(Account.id))):
+        network, own = Network(account.network), account.territory_code
+        national = network is Network.FACEBOOK and own == COUNTRY and land == {COUNTRY}
+        local = network is Network.FACEBOOK and own != COUNTRY and bool(territories.intersection(land, own))
+        if network is Network.PORTAL or national or (local and land != {COUNTRY}):
+            proposed.append(account)
+    return proposed

@@ -1,0 +1,410 @@
+"""Claiming what is due, opening the attempt before the call, and recording what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, or_
+from sqlmodel import Session, col, select, update
+
+from channels import (
+    Blocked,
+    ChannelError,
+    Message,
+    Receipt,
+    Refused,
+    Throttled,
+    Unauthorized,
+    Uncertain,
+    Unreachable,
+)
+from hub.domain.account import Account, AccountState
+from hub.domain.audit import CLOCK, note
+from hub.domain.delivery import (
+    Attempt,
+    AttemptKind,
+    Change,
+    Delivery,
+    DeliveryState,
+    Hold,
+    Outcome,
+    OutcomeKind,
+    Patience,
+    Phase,
+    lateness,
+    settle,
+)
+from hub.domain.post import Approval, ApprovalLine, Post, PostMedia, PostState
+from hub.domain.reach import first_slot
+from hub.language import _
+from hub.services import connecting, geotargeting
+
+S = DeliveryState
+BATCH = 64
+"""Most deliveries of one claim."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A delivery that this owner may work on, as of that epoch."""
+
+    delivery_id: int
+    account_id: int
+    epoch: int
+
+
+@dataclass(frozen=True)
+class Work:
+    """An open attempt: what to say, as whom, and under which epoch the answer counts."""
+
+    delivery_id: int
+    attempt_id: int
+    epoch: int
+    account: Account
+    message: Message
+
+
+def open_hold(session: Session) -> Hold | None:
+    """The hold that stops everything now, or None."""
+    return session.exec(select(Hold).where(col(Hold.until).is_(None))).first()
+
+
+def callable_account(at: datetime) -> ColumnElement[bool]:
+    """The condition under which an account may be called (see `Account.may_call`)."""
+    rested = and_(col(Account.state) == AccountState.BLOCKED, col(Account.blocked_until) <= at)
+    allowed = or_(col(Account.state) == AccountState.ACTIVE, rested)
+    return and_(allowed, or_(col(Account.not_before).is_(None), col(Account.not_before) <= at))
+
+
+def change_if(
+    session: Session, delivery_id: int, epoch: int, states: Iterable[DeliveryState], **values: object
+) -> bool:
+    """Change a delivery only if it still stands where we think; False: somebody else owns it now, touch nothing."""
+    statement = (
+        update(Delivery)
+        .where(col(Delivery.id) == delivery_id, col(Delivery.epoch) == epoch, col(Delivery.state).in_(list(states)))
+        .values(**values)
+        .execution_options(synchronize_session=False)
+    )
+    return bool(session.exec(statement).rowcount)
+
+
+# --- Claim ----------------------------------------------------------------------------------------------
+
+
+def claim(session: Session, *, at: datetime, owner: str, patience: Patience, limit: int = BATCH) -> list[Claim]:
+    """Take what is due, oldest first; what is too late goes to a person instead."""
+    if open_hold(session):
+        return []
+    sending = select(Delivery.account_id).where(Delivery.state == S.SENDING)
+    unknown = select(Delivery.text_key).where(Delivery.state == S.UNKNOWN)
+    due = (
+        select(Delivery)
+        .join(Account, col(Account.id) == col(Delivery.account_id))
+        .where(
+            Delivery.state == S.WAITING,
+            Delivery.ready_at <= at,
+            callable_account(at),
+            col(Delivery.account_id).not_in(sending),
+            col(Delivery.text_key).not_in(unknown),
+        )
+        .order_by(col(Delivery.ready_at), col(Delivery.due_at), col(Delivery.id))
+        .limit(limit)
+        .with_for_update(skip_locked=True, of=Delivery)
+    )
+    claims = []
+    for delivery in session.exec(due):
+        if late := lateness(delivery, at, patience):
+            delivery.state, delivery.reason = S.REVIEW, _(late)
+            delivery.epoch += 1
+            note(session, "delivery.late", f"delivery:{delivery.id}", by=CLOCK, at=at, after={"reason": late})
+            continue
+        assert delivery.id is not None
+        delivery.state, delivery.owner, delivery.lease_until = S.CLAIMED, owner, at + patience.lease
+        delivery.epoch += 1
+        claims.append(Claim(delivery.id, delivery.account_id, delivery.epoch))
+    return claims
+
+
+def put_back(session: Session, claim: Claim, *, ready_at: datetime) -> None:
+    """Give a claimed delivery back untouched."""
+    change_if(session, claim.delivery_id, claim.epoch, [S.CLAIMED], state=S.WAITING, ready_at=ready_at, owner=None)
+
+
+# --- Open attempt -----------------------------------------------------------------------------------------
+
+
+def open_attempt(session: Session, claim: Claim, *, at: datetime, patience: Patience) -> Work | None:
+    """Write the attempt down before anything is said; None when the delivery must not go out (now)."""
+    delivery = session.get(Delivery, claim.delivery_id)
+    if delivery is None or delivery.epoch != claim.epoch or delivery.state is not S.CLAIMED:
+        return None
+    account = session.get(Account, delivery.account_id)
+    assert account is not None
+    if not account.may_call(at) or open_hold(session) or (delivery.lease_until and delivery.lease_until <= at):
+        put_back(session, claim, ready_at=at)
+        return None
+    if _busy(session, delivery):
+        put_back(session, claim, ready_at=at + patience.busy_wait)
+        return None
+    if reason := _no_longer_approved(session, delivery):
+        change_if(session, claim.delivery_id, claim.epoch, [S.CLAIMED], state=S.CANCELLED, reason=reason)
+        note(session, "delivery.cancel", f"delivery:{delivery.id}", by=CLOCK, at=at, after={"reason": reason})
+        return None
+    message = message_of(session, delivery)
+    plain = not message.pictures and message.targeting is None
+    attempt = Attempt(
+        delivery_id=claim.delivery_id,
+        n=claim.epoch,
+        phase=Phase.PUBLISHING if plain else Phase.PREPARING,
+        started_at=at,
+        deadline_at=at + patience.deadline,
+        draft_id=delivery.draft_id,
+    )
+    session.add(attempt)
+    delivery.state = S.SENDING
+    delivery.attempts += 1
+    delivery.lease_until = at + patience.lease
+    session.flush()
+    assert attempt.id is not None
+    return Work(claim.delivery_id, attempt.id, claim.epoch, account, message)
+
+
+def _busy(session: Session, delivery: Delivery) -> bool:
+    """Whether another call of this account is under way, or another delivery of these words has an unknown outcome."""
+    others = select(Delivery.id).where(
+        Delivery.id != delivery.id,
+        or_(
+            and_(col(Delivery.account_id) == delivery.account_id, col(Delivery.state) == S.SENDING),
+            and_(col(Delivery.text_key) == delivery.text_key, col(Delivery.state) == S.UNKNOWN),
+        ),
+    )
+    return session.exec(others.limit(1)).first() is not None
+
+
+def _no_longer_approved(session: Session, delivery: Delivery) -> str | None:
+    """Why this delivery may not go out any more: withdrawn, or not what was approved."""
+    post = session.get(Post, delivery.post_id)
+    approval = session.get(Approval, delivery.approval_id)
+    assert post is not None
+    assert approval is not None
+    if delivery.withdrawn or post.state is not PostState.APPROVED or approval.voided_at is not None:
+        return _("The post was withdrawn.")
+    line = session.exec(
+        select(ApprovalLine).where(
+            ApprovalLine.approval_id == approval.id,
+            ApprovalLine.account_id == delivery.account_id,
+            ApprovalLine.gate_key == delivery.gate_key,
+        )
+    ).one()
+    frozen = geotargeting.delivery_fingerprint(
+        account_id=delivery.account_id,
+        gate_key=delivery.gate_key,
+        gate=delivery.gate,
+        text=delivery.text,
+        link=delivery.link,
+        due_at=delivery.due_at,
+        useless_after=delivery.useless_after,
+    )
+    if frozen != line.fingerprint or geotargeting.whole(session, post).content != approval.content:
+        return _("The post is no longer what was approved.")
+    return None
+
+
+def message_of(session: Session, delivery: Delivery) -> Message:
+    """What a channel is asked to say for a delivery."""
+    parts = session.exec(
+        select(PostMedia).where(PostMedia.post_id == delivery.post_id).order_by(col(PostMedia.position))
+    ).all()
+    return Message(
+        text=delivery.text,
+        key=delivery.key,
+        link=delivery.link,
+        pictures=geotargeting.pictures(session, parts) if parts else (),
+        targeting=geotargeting.targeting(delivery.gate),
+        draft_id=delivery.draft_id,
+    )
+
+
+def note_prepared(session: Session, work: Work, *, draft_id: str | None) -> bool:
+    """Keep what was prepared, durably, before the call that shows it; False when the attempt is not ours any more."""
+    attempt = session.get(Attempt, work.attempt_id)
+    assert attempt is not None
+    attempt.phase = Phase.PUBLISHING
+    attempt.draft_id = draft_id
+    return change_if(session, work.delivery_id, work.epoch, [S.SENDING], draft_id=draft_id)
+
+
+# --- Outcome ------------------------------------------------------------------------------------------------
+
+
+def outcome_of(answer: Receipt | ChannelError, patience: Patience, *, at: datetime) -> Outcome:
+    """A network's answer in the hub's own words: the one table from error class to outcome."""
+    if isinstance(answer, Receipt):
+        if not answer.remote_id:
+            return Outcome(OutcomeKind.UNKNOWN, _("The network answered without an id."))
+        return Outcome(OutcomeKind.OK, remote_id=answer.remote_id, url=answer.url, trace_id=answer.trace_id)
+    until = None
+    match answer:
+        case Refused():
+            kind = OutcomeKind.CONTENT
+        case Unauthorized():
+            kind = OutcomeKind.AUTH
+        case Throttled():
+            kind, until = OutcomeKind.RATE, answer.until or at + patience.rate_wait
+        case Blocked():
+            kind, until = OutcomeKind.BLOCK, at + patience.block_rest
+        case Unreachable():
+            kind = OutcomeKind.NOT_SENT
+        case Uncertain():
+            kind = OutcomeKind.DUPLICATE if answer.duplicate else OutcomeKind.UNKNOWN
+        case _:
+            kind = OutcomeKind.UNKNOWN
+    return Outcome(
+        kind, str(answer), until=until, code=answer.code, http_status=answer.status, trace_id=answer.trace_id
+    )
+
+
+def record(
+    session: Session, work: Work, outcome: Outcome, *, at: datetime, patience: Patience, jitter: float
+) -> DeliveryState | None:
+    """Close the attempt and move the delivery; None when the answer came too late to count."""
+    attempt = session.get(Attempt, work.attempt_id)
+    delivery = session.get(Delivery, work.delivery_id)
+    assert attempt is not None
+    assert delivery is not None
+    _close(attempt, outcome, at)
+    note_account(session, work.account, outcome, at=at, patience=patience)
+    if outcome.kind is OutcomeKind.OK and _linked_elsewhere(session, delivery, outcome.remote_id):
+        outcome = Outcome(OutcomeKind.UNKNOWN, _("The network answered with the id of another delivery."))
+    if delivery.epoch != work.epoch or delivery.state not in {S.SENDING, S.UNKNOWN}:
+        _late_answer(session, delivery, outcome, at=at)
+        return None
+    if delivery.state is S.UNKNOWN and outcome.kind is not OutcomeKind.OK:
+        return None
+    change = settle(delivery, outcome, at, patience, jitter=jitter)
+    apply(delivery, change, outcome, at=at)
+    return delivery.state
+
+
+def _close(attempt: Attempt, outcome: Outcome, at: datetime) -> None:
+    """Write the answer into its attempt; one that was closed meanwhile keeps its verdict and adds the late words."""
+    if attempt.ended_at is None:
+        attempt.ended_at = at
+        attempt.outcome = outcome.kind.value
+        attempt.detail = outcome.detail or None
+    else:
+        attempt.detail = _(
+            "{before} Late answer: {late}.", before=attempt.detail or "", late=outcome.kind.value
+        ).strip()
+    attempt.http_status = outcome.http_status
+    attempt.code = outcome.code
+    attempt.remote_id = outcome.remote_id
+    attempt.trace_id = outcome.trace_id
+
+
+def _linked_elsewhere(session: Session, delivery: Delivery, remote_id: str | None) -> bool:
+    query = select(Delivery.id).where(
+        Delivery.account_id == delivery.account_id, Delivery.remote_id == remote_id, Delivery.id != delivery.id
+    )
+    return session.exec(query.limit(1)).first() is not None
+
+
+def _late_answer(session: Session, delivery: Delivery, outcome: Outcome, *, at: datetime) -> None:
+    """A frozen worker's answer: kept in its attempt; an alarm if the delivery went out twice because of it."""
+    if outcome.kind is OutcomeKind.OK and delivery.remote_id and delivery.remote_id != outcome.remote_id:
+        after = {"linked": delivery.remote_id, "also": outcome.remote_id}
+        note(session, "delivery.duplicate", f"delivery:{delivery.id}", by=CLOCK, at=at, after=after)
+
+
+def apply(delivery: Delivery, change: Change, outcome: Outcome | None, *, at: datetime) -> None:
+    """Put a change on a delivery."""
+    delivery.state, delivery.reason = change.state, change.reason
+    delivery.setbacks = change.setbacks
+    match change.state:
+        case S.SENT:
+            assert outcome is not None
+            delivery.remote_id, delivery.url = outcome.remote_id, outcome.url
+            delivery.sent_at, delivery.next_sample_at = at, first_slot(at)
+        case S.UNKNOWN:
+            delivery.unknown_since = delivery.look_at = change.unknown_since
+            delivery.looks = delivery.failed_looks = 0
+        case S.WAITING:
+            delivery.ready_at = change.ready_at or at
+            delivery.owner = delivery.lease_until = None
+
+
+def note_account(session: Session, account: Account, outcome: Outcome, *, at: datetime, patience: Patience) -> None:
+    """What an outcome means for the account as a whole: wait, or rest with one alert."""
+    assert account.id is not None
+    match outcome.kind:
+        case OutcomeKind.RATE:
+            _wait(session, account.id, until=outcome.until or at + patience.rate_wait)
+        case OutcomeKind.AUTH:
+            connecting.rest(session, account.id, reason=outcome.detail, at=at)
+        case OutcomeKind.BLOCK:
+            until = outcome.until or at + patience.block_rest
+            connecting.block(session, account.id, reason=outcome.detail, until=until, at=at)
+
+
+def _wait(session: Session, account_id: int, *, until: datetime) -> None:
+    """Let a whole account wait; never shorter than it waits already."""
+    account = session.get(Account, account_id)
+    assert account is not None
+    if account.not_before is None or account.not_before < until:
+        account.not_before = until
+
+
+# --- Leases ---------------------------------------------------------------------------------------------------
+
+
+def end_leases(
+    session: Session, *, at: datetime, owner: str, others_are_dead: bool = False, working: Collection[int] = ()
+) -> int:
+    """Take back what dead workers held: waiting where no attempt is open, else unknown; never our own work."""
+    over = col(Delivery.lease_until) <= at
+    if others_are_dead:
+        over = or_(over, col(Delivery.owner) != owner)
+    held = select(Delivery).where(
+        col(Delivery.state).in_([S.CLAIMED, S.SENDING]), over, col(Delivery.id).not_in(list(working))
+    )
+    ended = list(session.exec(held.with_for_update(skip_locked=True)))
+    for delivery in ended:
+        attempt = session.exec(
+            select(Attempt).where(
+                Attempt.delivery_id == delivery.id,
+                Attempt.kind == AttemptKind.PUBLISH,
+                col(Attempt.ended_at).is_(None),
+            )
+        ).first()
+        if attempt is None:
+            apply(delivery, Change(S.WAITING, ready_at=at, setbacks=delivery.setbacks), None, at=at)
+            continue
+        attempt.ended_at, attempt.outcome = at, OutcomeKind.UNKNOWN.value
+        attempt.detail = _("Its worker stopped before the answer was recorded.")
+        if others_are_dead:
+            # The lock proves that nobody is calling any more: no lease is left to wait for.
+            delivery.lease_until = at
+        apply(delivery, Change(S.UNKNOWN, attempt.detail, unknown_since=at), None, at=at)
+    return len(ended)
+
+
+def next_due(session: Session, *, at: datetime) -> datetime | None:
+    """The next instant at which a delivery may need something; None when nothing is planned."""
+    moments: list[datetime] = []
+    for column, condition in [
+        (Delivery.ready_at, col(Delivery.state) == S.WAITING),
+        (Delivery.look_at, col(Delivery.state) == S.UNKNOWN),
+        (Delivery.lease_until, col(Delivery.state).in_([S.CLAIMED, S.SENDING])),
+        (Delivery.next_sample_at, col(Delivery.next_sample_at).is_not(None)),
+        (Delivery.removal_at, col(Delivery.removal_at).is_not(None)),
+        (Account.not_before, col(Account.not_before).is_not(None)),
+        (Account.blocked_until, col(Account.blocked_until).is_not(None)),
+        (Post.first_due_at, col(Post.state) == PostState.SUBMITTED),
+    ]:
+        first = session.exec(select(column).where(condition, col(column) > at).order_by(col(column)).limit(1)).first()
+        if first is not None:
+            moments.append(first)
+    return min(moments, default=None)

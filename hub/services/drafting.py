@@ -1,0 +1,556 @@
+"""Writing, changing, submitting and withdrawing posts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Final
+from urllib.parse import urlsplit
+
+from pydantic import Field, StringConstraints, field_validator
+from sqlmodel import Session, col, delete, select
+
+from channels import Network, Rules
+from hub.domain import post as posts
+from hub.domain.account import Account
+from hub.domain.audit import note
+from hub.domain.clock import LOCAL, Fold, instant, zone_info
+from hub.domain.delivery import Delivery, DeliveryState
+from hub.domain.errors import FieldProblem, Invalid, NotAllowed, NotFound, WrongState
+from hub.domain.event import Event, Typed
+from hub.domain.person import WRITERS, Actor, Role, RoleKind
+from hub.domain.post import Approval, Kind, Media, Post, PostAudience, PostDestination, PostMedia, PostState
+from hub.domain.territory import Atlas
+from hub.language import _
+from hub.services import geotargeting
+from hub.services.geotargeting import Planned, Terms
+
+LONGEST_TEXT: Final = 63_206
+"""Longest text of any network here (Facebook's)."""
+
+FURTHEST: Final = timedelta(days=2 * 365)
+"""A date further away is taken for a typing mistake."""
+
+
+class PictureOf(Typed):
+    """A picture of a post: the id of an uploaded one, and words for those who cannot see it."""
+
+    id: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    alt: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
+
+
+class Draft(Typed):
+    """A post as people type it; `accounts` None: those that the audience suggests."""
+
+    kind: Kind = Kind.NEWS
+    text: Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_TEXT)]
+    variants: dict[str, Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_TEXT)]] = Field(default={})
+    """Own words by account (as accounts are named below)."""
+    link: Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000)] | None = None
+    pictures: list[PictureOf] = Field(default=[], max_length=posts.MAX_PICTURES)
+    event: Event | None = None
+    when: datetime
+    """Wall time in `zone`."""
+    zone: str = LOCAL
+    """IANA zone, or `local`: the local time of each territory."""
+    fold: Fold | None = None
+    useless_after: datetime | None = None
+    """Wall time in the same zone; default: the end of the event's last date, else one day after `when`."""
+    audience: list[Annotated[str, StringConstraints(strip_whitespace=True, max_length=8)]] | None = Field(
+        default=None, max_length=500
+    )
+    """Territory codes; default: the author's territory."""
+    accounts: list[Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]] | None = Field(
+        default=None, max_length=100
+    )
+    """Ids, names or `network:territory`."""
+    accepts_unlimited: bool = False
+    """For networks that cannot limit a post: it may be seen by everybody."""
+
+    @field_validator("text", "variants")
+    @classmethod
+    def _readable(cls, value: Any) -> Any:
+        for text in value.values() if isinstance(value, dict) else [value]:
+            if "\x00" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
+                raise ValueError(_("The text holds characters that no network can show. Type it anew."))
+            if not text.strip():
+                raise ValueError(_("Write a text."))
+        return value
+
+    @field_validator("link")
+    @classmethod
+    def _web_address(cls, value: str | None) -> str | None:
+        if not value:
+            return None
+        try:
+            parts = urlsplit(value)
+            good = parts.scheme in {"http", "https"} and "." in (parts.hostname or "") and " " not in value
+        except ValueError:
+            good = False
+        if not good:
+            raise ValueError(
+                _("“{link}” is not a web address. It should look like https://example.org/page.", link=value)
+            )
+        return value
+
+    @field_validator("when", "useless_after")
+    @classmethod
+    def _wall(cls, value: datetime | None) -> datetime | None:
+        if value is not None and value.tzinfo is not None:
+            raise ValueError(_("Write the time without an offset, and the zone beside it."))
+        return value.replace(second=0, microsecond=0) if value else None
+
+
+# --- Reading ------------------------------------------------------------------------------------------
+
+
+def get_post(session: Session, post_id: int, *, by: Actor, lock: bool = False) -> Post:
+    """The post, or NotFound when it is not there or not for this person."""
+    query = select(Post).where(Post.id == post_id)
+    post = session.exec(query.with_for_update() if lock else query).one_or_none()
+    if post is not None:
+        codes = audience_of(session, post)
+        known = geotargeting.atlas(session, [*codes, *by.territories()])
+        if posts.can_see(by, known, codes, author_id=post.author_id):
+            return post
+    raise NotFound(_("There is no post {number} that you may see.", number=post_id))
+
+
+def audience_of(session: Session, post: Post) -> list[str]:
+    """The territories that a post is meant for."""
+    return list(session.exec(select(PostAudience.territory_code).where(PostAudience.post_id == post.id)))
+
+
+def list_posts(
+    session: Session,
+    *,
+    by: Actor,
+    states: Iterable[PostState] = (),
+    mine: bool = False,
+    limit: int = 50,
+    before: int | None = None,
+) -> list[Post]:
+    """Posts that this person may see, newest first; `before` is the id to go on from."""
+    query = select(Post).order_by(col(Post.id).desc())
+    if wanted := list(states):
+        query = query.where(col(Post.state).in_(wanted))
+    if mine:
+        query = query.where(Post.author_id == by.id)
+    found: list[Post] = []
+    known: Atlas | None = None
+    while len(found) < limit:
+        page = query.where(Post.id < before) if before is not None else query  # type: ignore[operator]
+        rows = session.exec(page.limit(200)).all()
+        if not rows:
+            break
+        audiences = _audiences(session, rows)
+        codes = {code for some in audiences.values() for code in some}
+        known = geotargeting.atlas(session, [*codes, *by.territories()])
+        for row in rows:
+            assert row.id is not None
+            if posts.can_see(by, known, audiences.get(row.id, []), author_id=row.author_id):
+                found.append(row)
+        before = rows[-1].id
+    return found[:limit]
+
+
+def _audiences(session: Session, rows: Sequence[Post]) -> dict[int, list[str]]:
+    told: dict[int, list[str]] = {}
+    query = select(PostAudience).where(col(PostAudience.post_id).in_([row.id for row in rows]))
+    for one in session.exec(query):
+        told.setdefault(one.post_id, []).append(one.territory_code)
+    return told
+
+
+# --- Writing ------------------------------------------------------------------------------------------
+
+
+def draft(
+    session: Session, typed: Draft, *, by: Actor, at: datetime, terms: Terms, rules: Mapping[Network, Rules]
+) -> Post:
+    """Write a new post."""
+    if not by.territories(WRITERS):
+        raise NotAllowed(_("Only animators and coordinators write posts. Ask an administrator for that role."))
+    checked = _checked(session, typed, by=by, at=at)
+    post = Post(
+        **checked.columns,
+        author_id=by.id,
+        territory_code=by.territories(WRITERS)[0],
+        created_at=at,
+        changed_at=at,
+    )
+    session.add(post)
+    session.flush()
+    _keep_parts(session, post, checked)
+    note(session, "post.draft", f"post:{post.id}", by=by, at=at, after=_audited(post, checked))
+    return post
+
+
+def change(
+    session: Session, post_id: int, typed: Draft, *, version: int | None = None, by: Actor, at: datetime
+) -> Post:
+    """Change a post until its first delivery is claimed; an approval is voided by it.
+
+    `version` is the one that the person saw: when somebody changed the post meanwhile, WrongState.
+    """
+    post = _changeable(session, post_id, by=by)
+    if version is not None and version != post.version:
+        raise WrongState(
+            _(
+                "Somebody else changed this post while you were writing (it is version {now}, you saw {seen}). "
+                "Look at it again.",
+                now=post.version,
+                seen=version,
+            )
+        )
+    checked = _checked(session, typed, by=by, at=at, author_id=post.author_id)
+    before = _audited(post, None)
+    if post.state is not PostState.DRAFT:
+        if post.state is PostState.APPROVED:
+            void_approval(session, post, at=at)
+        post.move(PostState.DRAFT)
+    for name, value in checked.columns.items():
+        setattr(post, name, value)
+    post.version += 1
+    post.changed_at = at
+    for table in (PostAudience, PostDestination, PostMedia):
+        session.exec(delete(table).where(col(table.post_id) == post.id))
+    _keep_parts(session, post, checked)
+    note(session, "post.change", f"post:{post.id}", by=by, at=at, before=before, after=_audited(post, checked))
+    return post
+
+
+def _changeable(session: Session, post_id: int, *, by: Actor) -> Post:
+    post = get_post(session, post_id, by=by, lock=True)
+    codes = audience_of(session, post)
+    known = geotargeting.atlas(session, [*codes, *by.territories()])
+    if not posts.can_change(by, known, codes, author_id=post.author_id):
+        raise NotAllowed(_("Only its author, or somebody with a role for its whole audience, may change this post."))
+    if post.state is PostState.ARCHIVED or _gone_out(session, post):
+        raise WrongState(_("This post has begun to go out, so it cannot change any more. Make a copy of it instead."))
+    return post
+
+
+def _gone_out(session: Session, post: Post) -> bool:
+    quiet = [DeliveryState.WAITING, DeliveryState.CANCELLED]
+    query = select(Delivery.id).where(
+        Delivery.post_id == post.id, col(Delivery.state).not_in(quiet) | (Delivery.attempts > 0)
+    )
+    return session.exec(query.limit(1)).first() is not None
+
+
+def void_approval(session: Session, post: Post, *, at: datetime) -> None:
+    """Take back a post's approval and every delivery of it that nobody has claimed."""
+    for approval in session.exec(
+        select(Approval).where(Approval.post_id == post.id, col(Approval.voided_at).is_(None))
+    ):
+        approval.voided_at = at
+    waiting = select(Delivery).where(Delivery.post_id == post.id, Delivery.state == DeliveryState.WAITING)
+    for delivery in session.exec(waiting):
+        delivery.state = DeliveryState.CANCELLED
+        delivery.reason = _("The approval was taken back.")
+        delivery.epoch += 1
+    session.flush()
+
+
+# --- Submitting and withdrawing -------------------------------------------------------------------------
+
+
+def submit(
+    session: Session,
+    post_id: int,
+    *,
+    by: Actor,
+    at: datetime,
+    terms: Terms,
+    rules: Mapping[Network, Rules],
+    confirm_repeats: bool = False,
+) -> Post:
+    """Hand a post to the coordinators; Invalid with everything that stands in its way."""
+    post = _changeable(session, post_id, by=by)
+    problems = _hindrances(session, post, at=at, terms=terms, rules=rules, confirm_repeats=confirm_repeats)
+    problems += _nobody_can_approve(session, post)
+    if problems:
+        raise Invalid(problems)
+    post.move(PostState.SUBMITTED)
+    post.submitted_at = at
+    post.return_reason = None
+    note(session, "post.submit", f"post:{post.id}", by=by, at=at, after={"state": post.state})
+    return post
+
+
+def _hindrances(
+    session: Session,
+    post: Post,
+    *,
+    at: datetime,
+    terms: Terms,
+    rules: Mapping[Network, Rules],
+    confirm_repeats: bool,
+) -> list[FieldProblem]:
+    planned = geotargeting.plan(session, post, terms=terms, rules=rules, at=at)
+    problems = [FieldProblem("accounts", text) for one in planned for text in one.problems]
+    if not planned:
+        problems.append(FieldProblem("accounts", _("Choose at least one account to publish on.")))
+    if post.first_due_at <= at:
+        problems.append(FieldProblem("when", _("The time to publish has passed. Choose a later one.")))
+    if not confirm_repeats:
+        problems += [
+            FieldProblem("accounts", warning + " " + _("Change the words, or confirm that you mean it."))
+            for one in planned
+            for warning in one.warnings
+        ]
+    return list(dict.fromkeys(problems))
+
+
+def _nobody_can_approve(session: Session, post: Post) -> list[FieldProblem]:
+    codes = audience_of(session, post)
+    coordinators = session.exec(
+        select(Role).where(Role.kind == RoleKind.COORDINATOR, Role.person_id != post.author_id)
+    ).all()
+    known = geotargeting.atlas(session, [*codes, *(role.territory_code for role in coordinators)])
+    held: dict[int, list[str]] = {}
+    for role in coordinators:
+        held.setdefault(role.person_id, []).append(role.territory_code)
+    if any(known.covers(some, codes) for some in held.values()):
+        return []
+    return [
+        FieldProblem(
+            "audience",
+            _(
+                "Nobody can approve this post: no coordinator other than its author covers {territories}. "
+                "Ask an administrator to give somebody that role (relais user role).",
+                territories=", ".join(sorted(known.name(code) for code in codes)),
+            ),
+        )
+    ]
+
+
+def withdraw(session: Session, post_id: int, *, by: Actor, at: datetime, reason: str = "") -> Post:
+    """Take a post back: what waits is cancelled; what is going out right now is told once it is known."""
+    post = get_post(session, post_id, by=by, lock=True)
+    codes = audience_of(session, post)
+    known = geotargeting.atlas(session, [*codes, *by.territories()])
+    if not posts.can_change(by, known, codes, author_id=post.author_id):
+        raise NotAllowed(_("Only its author, or somebody with a role for its whole audience, may withdraw this post."))
+    before = {"state": post.state}
+    post.move(PostState.WITHDRAWN)
+    void_approval(session, post, at=at)
+    under_way = [DeliveryState.CLAIMED, DeliveryState.SENDING, DeliveryState.UNKNOWN]
+    for delivery in session.exec(
+        select(Delivery).where(Delivery.post_id == post.id, col(Delivery.state).in_(under_way))
+    ):
+        delivery.withdrawn = True
+    note(session, "post.withdraw", f"post:{post.id}", by=by, at=at, before=before, after={"reason": reason})
+    return post
+
+
+def preview(
+    session: Session, post_id: int, *, by: Actor, at: datetime, terms: Terms, rules: Mapping[Network, Rules]
+) -> list[Planned]:
+    """Every delivery that the post would become now, with its final words and what stands in its way."""
+    return geotargeting.plan(session, get_post(session, post_id, by=by), terms=terms, rules=rules, at=at)
+
+
+# --- Checking what was typed ------------------------------------------------------------------------------
+
+
+class _Checked:
+    """A draft whose every word was understood: columns of the post, and its parts."""
+
+    def __init__(self) -> None:
+        self.columns: dict[str, Any] = {}
+        self.audience: list[str] = []
+        self.destinations: list[PostDestination] = []
+        self.pictures: list[PictureOf] = []
+
+
+def _checked(session: Session, typed: Draft, *, by: Actor, at: datetime, author_id: int | None = None) -> _Checked:
+    """Everything typed, checked together so that all problems are told at once."""
+    problems: list[FieldProblem] = []
+    checked = _Checked()
+    audience = typed.audience or by.territories(WRITERS)[:1]
+    try:
+        known = geotargeting.require_territories(session, [*audience, *by.territories()])
+    except Invalid as error:
+        raise Invalid(error.problems) from error
+    checked.audience = sorted(known.simplify(audience))
+    problems += _foreign_audience(by, known, checked.audience)
+    for name, text in [("text", typed.text), *((f"variants.{key}", one) for key, one in typed.variants.items())]:
+        problems += [
+            FieldProblem(
+                name,
+                _(
+                    "Unknown variable {{{variable}}}. You may write {{academie}} and {{territoire}}.",
+                    variable=variable,
+                ),
+            )
+            for variable in posts.unknown_variables(text)
+        ]
+    checked.destinations, more = _destinations(session, typed, by=by, audience=checked.audience, known=known)
+    problems += more
+    problems += _missing_pictures(session, typed)
+    checked.pictures = typed.pictures
+    try:
+        checked.columns = _columns(typed, checked.audience, checked.destinations, session, known, at=at)
+    except Invalid as error:
+        problems += error.problems
+    if problems:
+        raise Invalid(problems)
+    return checked
+
+
+def _foreign_audience(by: Actor, known: Atlas, audience: Sequence[str]) -> list[FieldProblem]:
+    """An animator may write for territories beyond their own only where they touch them; others are not theirs."""
+    if by.meets(known, audience, WRITERS):
+        return []
+    names = ", ".join(known.name(code) for code in audience)
+    own = ", ".join(known.name(code) for code in by.territories(WRITERS))
+    return [
+        FieldProblem(
+            "audience", _("Your role is for {own}; this post is for {others} only.", own=own or "—", others=names)
+        )
+    ]
+
+
+def _destinations(
+    session: Session, typed: Draft, *, by: Actor, audience: Sequence[str], known: Atlas
+) -> tuple[list[PostDestination], list[FieldProblem]]:
+    from hub.services import connecting
+
+    problems: list[FieldProblem] = []
+    chosen: dict[int, Account] = {}
+    if typed.accounts is None:
+        proposed = geotargeting.proposed_accounts(session, audience, known)
+        chosen = {account.id: account for account in proposed if account.id and connecting.can_see(by, known, account)}
+    for reference in typed.accounts or ():
+        try:
+            account = connecting.find_account(session, reference, by=by)
+        except (Invalid, NotFound) as error:
+            problems.append(FieldProblem("accounts", str(error)))
+        else:
+            assert account.id is not None
+            chosen[account.id] = account
+    own_words: dict[int, str] = {}
+    for reference, text in typed.variants.items():
+        try:
+            account = connecting.find_account(session, reference, by=by)
+        except (Invalid, NotFound) as error:
+            problems.append(FieldProblem(f"variants.{reference}", str(error)))
+            continue
+        if account.id not in chosen:
+            message = _("There is a text for {account}, but it is not among the accounts.", account=account.name)
+            problems.append(FieldProblem(f"variants.{reference}", message))
+        else:
+            own_words[account.id] = text
+    destinations = [
+        PostDestination(
+            post_id=0,
+            account_id=account_id,
+            text=own_words.get(account_id),
+            accepts_unlimited=typed.accepts_unlimited and Network(account.network) is Network.X,
+        )
+        for account_id, account in chosen.items()
+    ]
+    return destinations, problems
+
+
+def _missing_pictures(session: Session, typed: Draft) -> list[FieldProblem]:
+    wanted = [picture.id for picture in typed.pictures]
+    known = set(session.exec(select(Media.id).where(col(Media.id).in_(wanted)))) if wanted else set()
+    missing = _("This picture is not here any more. Upload it again.")
+    return [
+        FieldProblem(f"pictures.{number}.id", missing)
+        for number, picture in enumerate(typed.pictures)
+        if picture.id not in known
+    ]
+
+
+def _columns(
+    typed: Draft,
+    audience: Sequence[str],
+    destinations: Sequence[PostDestination],
+    session: Session,
+    known: Atlas,
+    *,
+    at: datetime,
+) -> dict[str, Any]:
+    """The columns of the post; Invalid for a time that is missing, doubled, past or far away."""
+    if typed.zone != LOCAL:
+        zone_info(typed.zone)
+    zones = _zones(typed, audience, destinations, session, known)
+    due = [instant(typed.when, zone, typed.fold) for zone in sorted(zones)]
+    if min(due) <= at:
+        moment = typed.when.strftime("%d/%m/%Y %H:%M")
+        raise Invalid(_("{moment} has passed. Choose a later time.", moment=moment), field="when")
+    if max(due) - at > FURTHEST:
+        raise Invalid(_("That is more than two years away. Check the year."), field="when")
+    useless_after = _useless_after(typed, zones, due)
+    if useless_after <= max(due):
+        raise Invalid(
+            _("The post would be useless before it goes out. Choose an earlier time, or a later end."),
+            field="useless_after" if typed.useless_after else "when",
+        )
+    return {
+        "kind": typed.kind,
+        "text": typed.text,
+        "link": typed.link,
+        "event": typed.event.model_dump(mode="json", exclude_none=True) if typed.event else None,
+        "wall_time": typed.when.isoformat(timespec="minutes"),
+        "zone": typed.zone,
+        "fold": typed.fold,
+        "first_due_at": min(due),
+        "useless_after": useless_after,
+    }
+
+
+def _zones(
+    typed: Draft,
+    audience: Sequence[str],
+    destinations: Sequence[PostDestination],
+    session: Session,
+    known: Atlas,
+) -> set[str]:
+    """Every zone in which the wall time will be read."""
+    if typed.zone != LOCAL:
+        return {typed.zone}
+    zones = {known.zone(code) for code in audience} | {known.zone(code) for code in known.academies_of(audience)}
+    accounts = select(Account.territory_code).where(col(Account.id).in_([one.account_id for one in destinations]))
+    for code in session.exec(accounts):
+        if known.intersection(audience, code):
+            zones.add(known.zone(code))
+    return zones
+
+
+def _useless_after(typed: Draft, zones: set[str], due: Sequence[datetime]) -> datetime:
+    if typed.useless_after:
+        return max(typed.useless_after.replace(tzinfo=zone_info(zone)).astimezone(UTC) for zone in zones)
+    if typed.event:
+        return typed.event.last_day_ends_at()
+    return max(due) + timedelta(days=1)
+
+
+def _keep_parts(session: Session, post: Post, checked: _Checked) -> None:
+    assert post.id is not None
+    for code in checked.audience:
+        session.add(PostAudience(post_id=post.id, territory_code=code))
+    for destination in checked.destinations:
+        destination.post_id = post.id
+        session.add(destination)
+    for position, picture in enumerate(checked.pictures):
+        session.add(PostMedia(post_id=post.id, position=position, media_id=picture.id, alt=picture.alt))
+    session.flush()
+
+
+def _audited(post: Post, checked: _Checked | None) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "state": post.state,
+        "version": post.version,
+        "text": post.text,
+        "link": post.link,
+        "when": f"{post.wall_time} {post.zone}",
+    }
+    if checked:
+        told["audience"] = checked.audience
+        told["accounts"] = sorted(one.account_id for one in checked.destinations)
+    return told

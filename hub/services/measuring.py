@@ -1,0 +1,156 @@
+"""Asking networks how many were reached, and keeping every figure as it was read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from sqlmodel import Session, col, select
+
+from channels import ChannelError, Figure, Figures, Receipt, Throttled
+from hub.domain.account import Account
+from hub.domain.delivery import Delivery, DeliveryState, Patience
+from hub.domain.post import Post
+from hub.domain.reach import ReachFigure, Sample, Unit, Visit, next_slot, slot_at
+from hub.services import delivering
+
+BATCH = 100
+"""Most posts of one account asked about together (X takes a hundred ids at once)."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Posts of one account whose figures are due."""
+
+    account: Account
+    receipts: Mapping[str, int]
+    """Remote id → delivery id."""
+
+
+def due_readings(session: Session, *, at: datetime, patience: Patience) -> list[Reading]:
+    """What to ask now, one reading per account; asked again after a lease if nobody comes back with an answer."""
+    if delivering.open_hold(session):
+        return []
+    due = (
+        select(Delivery)
+        .join(Account, col(Account.id) == col(Delivery.account_id))
+        .where(
+            col(Delivery.next_sample_at) <= at,
+            Delivery.state == DeliveryState.SENT,
+            delivering.callable_account(at),
+        )
+        .order_by(col(Delivery.account_id), col(Delivery.next_sample_at))
+        .limit(1000)
+        .with_for_update(skip_locked=True, of=Delivery)
+    )
+    per_account: dict[int, dict[str, int]] = {}
+    for delivery in session.exec(due):
+        posts = per_account.setdefault(delivery.account_id, {})
+        if len(posts) < BATCH and delivery.remote_id and delivery.id:
+            posts[delivery.remote_id] = delivery.id
+            delivery.next_sample_at = at + patience.lease
+    readings = []
+    for account_id, posts in per_account.items():
+        account = session.get(Account, account_id)
+        assert account is not None
+        readings.append(Reading(account, posts))
+    return readings
+
+
+def receipts(reading: Reading) -> list[Receipt]:
+    """The posts of a reading as a channel takes them."""
+    return [Receipt(remote_id) for remote_id in reading.receipts]
+
+
+def keep_figures(session: Session, reading: Reading, figures: Figures, *, at: datetime) -> int:
+    """Keep what was read, and plan the next reading; return how many figures were new."""
+    kept = 0
+    for remote_id, delivery_id in reading.receipts.items():
+        delivery = session.get(Delivery, delivery_id)
+        assert delivery is not None
+        assert delivery.sent_at is not None
+        slot = slot_at(delivery.sent_at, at)
+        kept += _keep(session, delivery_id, figures.by_post.get(remote_id, ()), slot=slot, at=at)
+        delivery.next_sample_at = next_slot(delivery.sent_at, at)
+    return kept
+
+
+def _keep(session: Session, delivery_id: int, figures: Sequence[Figure], *, slot: timedelta, at: datetime) -> int:
+    hours = int(slot.total_seconds() // 3600)
+    present = set(session.exec(select(Sample.metric).where(Sample.delivery_id == delivery_id, Sample.slot == hours)))
+    kept = 0
+    for figure in figures:
+        if figure.metric in present:
+            continue
+        unit = Unit(figure.unit.value)
+        session.add(
+            Sample(
+                delivery_id=delivery_id,
+                metric=figure.metric,
+                unit=unit,
+                slot=hours,
+                value=figure.value,
+                missing=figure.missing,
+                read_at=at,
+            )
+        )
+        _roll_up(session, delivery_id, figure, unit, at=at)
+        kept += 1
+    session.flush()
+    return kept
+
+
+def _roll_up(session: Session, delivery_id: int, figure: Figure, unit: Unit, *, at: datetime) -> None:
+    """Keep the newest reading; a figure that is missing now does not wipe out one that was read before."""
+    known = session.get(ReachFigure, (delivery_id, figure.metric))
+    if known is None:
+        known = ReachFigure(delivery_id=delivery_id, metric=figure.metric, unit=unit, first_read_at=at, last_read_at=at)
+        session.add(known)
+    if figure.value is not None:
+        known.value, known.missing = figure.value, None
+        known.last_read_at = at
+    elif known.value is None:
+        known.missing, known.last_read_at = figure.missing, at
+
+
+def note_failure(session: Session, reading: Reading, error: ChannelError, *, at: datetime, patience: Patience) -> None:
+    """A reading that failed is tried again; it never changes anything else."""
+    outcome = delivering.outcome_of(error, patience, at=at)
+    delivering.note_account(session, reading.account, outcome, at=at, patience=patience)
+    again = error.until if isinstance(error, Throttled) and error.until else at + patience.rate_wait
+    for delivery_id in reading.receipts.values():
+        delivery = session.get(Delivery, delivery_id)
+        assert delivery is not None
+        delivery.next_sample_at = again
+
+
+def count_visit(
+    session: Session, key: str, *, territory_code: str, unit: Unit, day: date, number: int = 1
+) -> str | None:
+    """Count a view of, or a click on, one of our own items; of nobody in particular. Return where its link leads."""
+    delivery = session.exec(select(Delivery).where(Delivery.key == key).order_by(col(Delivery.id).desc())).first()
+    if delivery is None or delivery.id is None:
+        return None
+    known = session.get(Visit, (delivery.id, day, territory_code, unit))
+    if known is None:
+        session.add(Visit(delivery_id=delivery.id, day=day, territory_code=territory_code, unit=unit, count=number))
+    else:
+        known.count += number
+    session.flush()
+    post = session.get(Post, delivery.post_id)
+    return post.link if post else None
+
+
+def visits_of(session: Session, keys: Sequence[str]) -> dict[str, dict[Unit, int]]:
+    """Views and clicks of our own items so far, by the delivery's key."""
+    query = (
+        select(Delivery.key, Visit.unit, Visit.count)
+        .join(Visit, col(Visit.delivery_id) == col(Delivery.id))
+        .where(col(Delivery.key).in_(list(keys)))
+    )
+    told: dict[str, dict[Unit, int]] = {key: {} for key in keys}
+    for key, kind, count in session.exec(query):
+        unit = Unit(kind)
+        told[key][unit] = told[key].get(unit, 0) + count
+    return told

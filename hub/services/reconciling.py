@@ -1,0 +1,184 @@
+"""Reading back what is not known: what to look for, and what was or was not found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session, col, select
+
+from channels import ChannelError, Message, Receipt
+from hub.domain.account import Account
+from hub.domain.audit import CLOCK, note
+from hub.domain.delivery import (
+    Attempt,
+    AttemptKind,
+    Change,
+    Delivery,
+    DeliveryState,
+    Outcome,
+    OutcomeKind,
+    Patience,
+    may_say_not_sent,
+    next_look,
+    next_look_after_failure,
+)
+from hub.domain.reach import first_slot
+from hub.language import _
+from hub.services import delivering
+
+S = DeliveryState
+BATCH = 16
+
+
+@dataclass(frozen=True)
+class Question:
+    """Did this message go out on this account since that moment?"""
+
+    delivery_id: int
+    epoch: int
+    account: Account
+    message: Message
+    since: datetime
+    deadline_at: datetime
+
+
+def questions(session: Session, *, at: datetime, patience: Patience, limit: int = BATCH) -> list[Question]:
+    """What must be read back now; a look is planned anew at once, so that a crash costs one look and no more."""
+    due = (
+        select(Delivery)
+        .where(Delivery.state == S.UNKNOWN, col(Delivery.look_at) <= at)
+        .order_by(col(Delivery.look_at), col(Delivery.id))
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    asked = []
+    for delivery in session.exec(due):
+        account = session.get(Account, delivery.account_id)
+        attempt = session.exec(
+            select(Attempt)
+            .where(Attempt.delivery_id == delivery.id, Attempt.kind == AttemptKind.PUBLISH)
+            .order_by(col(Attempt.n).desc())
+        ).first()
+        assert account is not None
+        assert attempt is not None
+        assert delivery.id is not None
+        delivery.look_at = at + patience.lease
+        asked.append(
+            Question(
+                delivery_id=delivery.id,
+                epoch=delivery.epoch,
+                account=account,
+                message=delivering.message_of(session, delivery),
+                since=attempt.started_at - patience.look_back,
+                deadline_at=attempt.deadline_at,
+            )
+        )
+    return asked
+
+
+def record_look(
+    session: Session,
+    question: Question,
+    answer: Sequence[Receipt] | ChannelError,
+    *,
+    began_at: datetime,
+    at: datetime,
+    patience: Patience,
+) -> DeliveryState | None:
+    """What a look means; None when the delivery moved on meanwhile."""
+    delivery = session.get(Delivery, question.delivery_id)
+    if delivery is None or delivery.state is not S.UNKNOWN or delivery.epoch != question.epoch:
+        return None
+    if isinstance(answer, ChannelError):
+        _failed_look(delivery, answer, at=at, patience=patience)
+    else:
+        _worked(session, delivery, question, answer, began_at=began_at, at=at, patience=patience)
+    if delivery.state is not S.UNKNOWN:
+        after = {"state": delivery.state, "remote_id": delivery.remote_id, "reason": delivery.reason}
+        note(session, "delivery.read-back", f"delivery:{delivery.id}", by=CLOCK, at=at, after=after)
+    return delivery.state
+
+
+def _failed_look(delivery: Delivery, error: ChannelError, *, at: datetime, patience: Patience) -> None:
+    again = next_look_after_failure(delivery, at, patience)
+    delivery.failed_looks += 1
+    if again is None:
+        reason = _("The network could not be read back: {why}. Look at the page yourself, then decide.", why=error)
+        delivering.apply(delivery, Change(S.REVIEW, reason), None, at=at)
+    else:
+        delivery.look_at = again
+
+
+def _worked(
+    session: Session,
+    delivery: Delivery,
+    question: Question,
+    found: Sequence[Receipt],
+    *,
+    began_at: datetime,
+    at: datetime,
+    patience: Patience,
+) -> None:
+    ids = [receipt.remote_id for receipt in found]
+    linked = select(Delivery.remote_id).where(
+        Delivery.account_id == delivery.account_id, col(Delivery.remote_id).in_(ids)
+    )
+    taken = set(session.exec(linked))
+    free = {receipt.remote_id: receipt for receipt in found if receipt.remote_id not in taken}
+    delivery.looks += 1
+    delivery.failed_looks = 0
+    if len(free) == 1:
+        receipt = next(iter(free.values()))
+        outcome = Outcome(OutcomeKind.OK, remote_id=receipt.remote_id, url=receipt.url)
+        reason = _("Found on the network when reading back.")
+        delivering.apply(delivery, Change(S.SENT, reason), outcome, at=at)
+        if receipt.posted_at:
+            delivery.sent_at, delivery.next_sample_at = receipt.posted_at, first_slot(receipt.posted_at)
+    elif free:
+        reason = _("{number} posts on the network say this. Tell which one it is.", number=len(free))
+        delivering.apply(delivery, Change(S.REVIEW, reason), None, at=at)
+    elif may_say_not_sent(delivery, began_at, question.deadline_at, patience):
+        reason = _("Not found on the network; it will be sent again.")
+        delivering.apply(delivery, Change(S.WAITING, reason, ready_at=at), None, at=at)
+    else:
+        delivery.look_at = next_look(delivery, at, patience)
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """An unseen draft of a delivery that will not go out any more."""
+
+    delivery_id: int
+    account: Account
+    draft_id: str
+
+
+def leftovers(session: Session, *, at: datetime, limit: int = BATCH) -> list[Leftover]:
+    """Drafts on a network that nobody needs: those of cancelled and failed deliveries."""
+    query = (
+        select(Delivery)
+        .join(Account, col(Account.id) == col(Delivery.account_id))
+        .where(
+            col(Delivery.draft_id).is_not(None),
+            col(Delivery.state).in_([S.CANCELLED, S.FAILED]),
+            delivering.callable_account(at),
+        )
+        .limit(limit)
+    )
+    kept = []
+    for delivery in session.exec(query):
+        account = session.get(Account, delivery.account_id)
+        assert account is not None
+        assert delivery.id is not None
+        assert delivery.draft_id is not None
+        kept.append(Leftover(delivery.id, account, delivery.draft_id))
+    return kept
+
+
+def forget_draft(session: Session, leftover: Leftover) -> None:
+    """Note that a draft is gone."""
+    delivery = session.get(Delivery, leftover.delivery_id)
+    if delivery is not None and delivery.draft_id == leftover.draft_id:
+        delivery.draft_id = None

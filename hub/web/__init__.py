@@ -1,0 +1,1 @@
+"""Doors for people: REST and public pages; each route is thin."""

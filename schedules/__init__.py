@@ -1,0 +1,1 @@
+"""Time knocks: what is due is claimed, published, read back and measured."""
