@@ -270,6 +270,9 @@ class _Handler(BaseHTTPRequestHandler):
                 reply = self._before(fault) or reply
             reply = _shaped(reply, fault)
             drip = fault.seconds if fault.kind == "drip" else drip
+        for fault in others:
+            if fault.kind == "headers":  # last, so that they also stand on an answer that was ordered
+                reply = Reply(reply.status, reply.body, {**reply.headers, **fault.headers})
         self._send(reply, cut=any(fault.kind == "cut" for fault in others), drip=drip)
 
     def _before(self, fault: Fault) -> Reply | None:
@@ -309,8 +312,6 @@ class _Handler(BaseHTTPRequestHandler):
 
 def _shaped(reply: Reply, fault: Fault) -> Reply:
     """The right answer, made wrong."""
-    if fault.kind == "headers":
-        return Reply(reply.status, reply.body, {**reply.headers, **fault.headers})
     if fault.kind == "broken":
         return Reply(reply.status, reply.body[: len(reply.body) // 2], reply.headers)
     if fault.kind == "without_id":

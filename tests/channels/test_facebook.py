@@ -1,0 +1,963 @@
+"""A Facebook page as the hub sees it: the real facebook-sdk against the sandbox."""
+
+from __future__ import annotations
+
+import logging
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from channels.base import (
+    Blocked,
+    ChannelError,
+    Deadline,
+    Figure,
+    Finding,
+    Light,
+    Message,
+    Picture,
+    Prepared,
+    Receipt,
+    Refused,
+    Targeting,
+    Throttled,
+    Unauthorized,
+    Uncertain,
+    UnitKind,
+    Unreachable,
+)
+from channels.facebook import FacebookRules, exchange_user_token, list_pages
+from channels.sandbox import faults
+from channels.sandbox.faults import Fault, graph_error, named
+from tests.channels.facebook_stage import BRETAGNE, NOON, PAGE_ID, PNG, SECRET, PageStage
+
+LINK = "https://ij.example/l/k7"
+HELLO = Message("Portes ouvertes au lycée", key="k7", link=LINK)
+GATED = replace(HELLO, targeting=BRETAGNE)
+CREATE = "/feed$"
+
+
+def mistake(call: Callable[[], object]) -> ChannelError:
+    with pytest.raises(ChannelError) as caught:
+        call()
+    return caught.value
+
+
+# --- Saying it --------------------------------------------------------------------------------------
+
+
+def test_a_post_without_a_limit_is_made_by_one_call(page: PageStage) -> None:
+    receipt = page.publish(HELLO)
+
+    (post,) = page.posts
+    assert (post["message"], post["link"], post["targeting"]) == (HELLO.text, LINK, None)
+    assert receipt.remote_id == post["id"]
+    assert receipt.url == f"https://www.facebook.com/111/posts/{post['number']}"
+    assert receipt.posted_at == NOON
+    assert receipt.trace_id
+    assert [call.method for call in page.sandbox.calls] == ["POST"]
+
+
+def test_pictures_go_up_unseen_and_then_into_one_post_whose_text_ends_with_the_link(page: PageStage) -> None:
+    page.publish(replace(HELLO, pictures=(PNG, PNG)))
+
+    (post,) = page.posts
+    assert post["message"] == f"{HELLO.text}\n\n{LINK}"
+    assert post["link"] is None
+    photos = page.sandbox.graph.all_photos()
+    assert [photo["id"] for photo in photos] == post["media"]
+    assert [(photo["alt"], photo["size"]) for photo in photos] == [(PNG.alt, len(PNG.data))] * 2
+
+
+def test_one_picture_takes_the_same_way_as_several(page: PageStage) -> None:
+    page.publish(Message("Une photo", key="k1", pictures=(PNG,)))
+
+    assert [call.path for call in page.sandbox.calls] == ["/v26.0/111/photos", "/v26.0/111/feed"]
+    assert len(page.posts) == 1
+
+
+def test_in_two_steps_every_post_is_first_unseen(page: PageStage) -> None:
+    channel = page.another(two_step=True)
+
+    prepared = channel.prepare(HELLO)
+
+    assert (page.posts, len(page.kept)) == ([], 1)
+    channel.publish(prepared, Deadline.after(5))
+    assert len(page.posts) == 1
+    channel.close()
+
+
+# --- The gate ---------------------------------------------------------------------------------------
+
+
+def test_a_gated_post_is_prepared_unseen_with_its_targeting(page: PageStage) -> None:
+    prepared = page.channel.prepare(GATED)
+
+    (draft,) = page.kept
+    assert page.posts == []
+    assert prepared.draft_id == draft["id"]
+    assert draft["targeting"] == {"geo_locations": {"regions": [{"key": "3001"}], "zips": [{"key": "FR:56000"}]}}
+
+
+def test_a_gated_post_is_published_by_one_call_on_its_draft(page: PageStage) -> None:
+    prepared = page.channel.prepare(GATED)
+    page.sandbox.calls.clear()
+
+    receipt = page.channel.publish(prepared, Deadline.after(5))
+
+    posting = [call.path for call in page.sandbox.calls if call.method == "POST"]
+    assert posting == [f"/v26.0/{prepared.draft_id}"]
+    assert [post["id"] for post in page.posts] == [receipt.remote_id] == [prepared.draft_id]
+
+
+@pytest.mark.parametrize("targeting", [BRETAGNE, Targeting(countries=("FR",)), Targeting(cities=("7", "8"))])
+def test_targeting_is_also_known_in_its_flat_shape(page: PageStage, targeting: Targeting) -> None:
+    page.sandbox.graph.posts.flat_targeting = True
+
+    page.publish(replace(HELLO, targeting=targeting))
+
+    assert len(page.posts) == 1
+    assert page.channel.find(replace(HELLO, targeting=targeting), NOON)
+
+
+def test_a_draft_whose_targeting_was_lost_is_removed_and_nothing_is_shown(page: PageStage) -> None:
+    page.play(named("drop_targeting"))
+
+    error = mistake(lambda: page.channel.prepare(GATED))
+
+    assert isinstance(error, Refused)
+    assert error.code == "targeting_lost"
+    assert page.kept == []
+
+
+def test_a_draft_with_another_targeting_is_not_gone_on_with(page: PageStage) -> None:
+    draft_id = page.channel.prepare(replace(GATED, targeting=Targeting(countries=("FR",)))).draft_id
+
+    error = mistake(lambda: page.channel.prepare(replace(GATED, draft_id=draft_id)))
+
+    assert isinstance(error, Refused)
+    assert page.kept == []
+
+
+def test_a_gated_message_without_its_draft_is_never_published(page: PageStage) -> None:
+    error = mistake(lambda: page.channel.publish(Prepared(GATED), Deadline.after(5)))
+
+    assert isinstance(error, Refused)
+    assert page.kept == []
+
+
+def test_an_overlap_of_places_is_refused(page: PageStage) -> None:
+    page.sandbox.graph.add_places([{"key": "3001", "name": "Région Exemple", "type": "region", "country_code": "FR"}])
+
+    error = mistake(lambda: page.channel.prepare(replace(HELLO, targeting=Targeting(("FR",), ("3001",)))))
+
+    assert isinstance(error, Refused)
+    assert error.code == "100/1487756"
+
+
+def test_a_known_draft_is_gone_on_with(page: PageStage) -> None:
+    draft_id = page.channel.prepare(GATED).draft_id
+
+    assert page.channel.prepare(replace(GATED, draft_id=draft_id)).draft_id == draft_id
+    assert len(page.kept) == 1
+
+
+def test_a_draft_that_is_gone_makes_room_for_a_new_one(page: PageStage) -> None:
+    draft_id = page.channel.prepare(GATED).draft_id
+    assert draft_id
+    page.channel.remove(Receipt(draft_id))
+
+    again = page.channel.prepare(replace(GATED, draft_id=draft_id))
+
+    assert again.draft_id != draft_id
+    assert len(page.kept) == 1
+
+
+def test_a_draft_that_was_published_meanwhile_answers_its_receipt(page: PageStage) -> None:
+    receipt = page.publish(GATED)
+    page.pass_time(timedelta(minutes=5))
+
+    again = page.publish(replace(GATED, draft_id=receipt.remote_id))
+
+    assert (again.remote_id, again.posted_at) == (receipt.remote_id, NOON)
+    assert len(page.posts) == 1
+
+
+def test_a_draft_that_vanished_before_publishing_was_surely_not_shown(page: PageStage) -> None:
+    prepared = page.channel.prepare(GATED)
+    assert prepared.draft_id
+    page.channel.remove(Receipt(prepared.draft_id))
+
+    assert isinstance(mistake(lambda: page.channel.publish(prepared, Deadline.after(5))), Unreachable)
+
+
+def test_a_published_draft_stays_published_when_its_address_cannot_be_read(page: PageStage) -> None:
+    prepared = page.channel.prepare(GATED)
+    page.play(faults.html(502, method="GET"))
+
+    receipt = page.channel.publish(prepared, Deadline.after(5))
+
+    assert receipt == Receipt(
+        str(prepared.draft_id), f"https://www.facebook.com/{prepared.draft_id}", trace_id=receipt.trace_id
+    )
+
+
+# --- What goes wrong: every row of the table of codes -----------------------------------------------
+
+TEMPORARY = [(1, None), (1, 99), (2, None), (1363047, None), (100, 1363047), (1609010, None), (100, 1609010)]
+RATE = [(4, None), (17, None), (17, 2446079), (32, None), (341, None), (613, None), (613, 1996), (80001, None)]
+RATE += [(80002, None)]
+AUTHORISATION = [(3, None), (10, None), (102, None), (104, None), (190, None), (190, 2069032)]
+AUTHORISATION += [(190, subcode) for subcode in (458, 459, 460, 463, 464, 467, 490, 492)]
+AUTHORISATION += [(200, None), (210, None), (240, None), (283, None), (294, None), (299, None)]
+AUTHORISATION += [(100, 1404078), (1404078, None), (100, 4854002), (4854002, None)]
+BLOCK = [(368, None), (368, 1390008), (100, 1404112), (1404112, None)]
+CONTENT = [(200, 1609008), (368, 1404082), (100, 1404102), (1404102, None), (100, 1346003), (1346003, None)]
+CONTENT += [(100, None), (100, 1487756), (100, 33), (803, None), (2500, None), (324, None), (324, 2069019)]
+CONTENT += [(100, 1366046), (1366046, None), (100, 1366051), (1366051, None), (382, None), (389, None), (6000, None)]
+CONTENT += [(6001, None), (6000, 1363019), (1363046, None), (1500, None), (100, 2061006), (2061006, None)]
+CONTENT += [(100, 1609005), (1609005, None), (960, None), (2635, None), (3001, None), (3001, 1504028)]
+
+TABLE: list[tuple[int, int | None, type[ChannelError]]] = [
+    *((code, subcode, Uncertain) for code, subcode in TEMPORARY),
+    *((code, subcode, Throttled) for code, subcode in RATE),
+    *((code, subcode, Unauthorized) for code, subcode in AUTHORISATION),
+    *((code, subcode, Blocked) for code, subcode in BLOCK),
+    *((code, subcode, Refused) for code, subcode in CONTENT),
+]
+
+
+@pytest.fixture(scope="module")
+def shared_page():
+    from tests.channels.facebook_stage import on_page
+
+    with on_page() as stage:
+        yield stage
+
+
+@pytest.mark.parametrize(("code", "subcode", "kind"), TABLE)
+def test_a_code_says_what_to_do_next(
+    shared_page: PageStage, code: int, subcode: int | None, kind: type[ChannelError]
+) -> None:
+    shared_page.play(graph_error(code, subcode, path=CREATE))
+
+    error = mistake(lambda: shared_page.channel.publish(Prepared(HELLO), Deadline.after(5)))
+
+    assert type(error) is kind
+    assert error.code == (str(code) if subcode is None else f"{code}/{subcode}")
+    assert error.status == 400
+    assert error.trace_id == "AordeREd"
+    assert shared_page.kept == []
+
+
+@pytest.mark.parametrize(("code", "subcode", "kind"), TABLE)
+def test_the_same_code_on_a_call_that_shows_nothing_is_never_uncertain(
+    shared_page: PageStage, code: int, subcode: int | None, kind: type[ChannelError]
+) -> None:
+    shared_page.play(graph_error(code, subcode, path="/published_posts$"))
+
+    error = mistake(lambda: shared_page.channel.find(HELLO, NOON))
+
+    assert type(error) is (Unreachable if kind is Uncertain else kind)
+
+
+@pytest.mark.parametrize("code", [4, 100, 190, 368])
+def test_a_known_code_wins_over_the_word_that_it_will_pass(page: PageStage, code: int) -> None:
+    page.play(graph_error(code, transient=True, path=CREATE))
+
+    error = mistake(lambda: page.publish(HELLO))
+
+    assert not isinstance(error, Uncertain)
+
+
+@pytest.mark.parametrize("code", [324, 77777])
+def test_a_code_that_will_pass_is_uncertain(page: PageStage, code: int) -> None:
+    page.play(graph_error(code, transient=True, path=CREATE))
+
+    assert type(mistake(lambda: page.publish(HELLO))) is Uncertain
+
+
+def test_a_code_that_nobody_knows_is_uncertain(page: PageStage) -> None:
+    page.play(graph_error(77777, path=CREATE))
+
+    assert type(mistake(lambda: page.publish(HELLO))) is Uncertain
+
+
+def test_the_same_text_twice_in_a_row_is_uncertain_and_said_to_be_a_duplicate(page: PageStage) -> None:
+    page.publish(HELLO)
+
+    error = mistake(lambda: page.publish(HELLO))
+
+    assert isinstance(error, Uncertain)
+    assert (error.duplicate, error.code) == (True, "506")
+    assert len(page.posts) == 1
+
+
+def test_other_refusals_are_no_duplicates(page: PageStage) -> None:
+    page.play(graph_error(1, path=CREATE))
+
+    error = mistake(lambda: page.publish(HELLO))
+
+    assert isinstance(error, Uncertain)
+    assert error.duplicate is False
+
+
+def test_a_5xx_is_uncertain_whatever_its_code_says(page: PageStage) -> None:
+    page.play(graph_error(100, status=503, path=CREATE))
+
+    assert type(mistake(lambda: page.publish(HELLO))) is Uncertain
+
+
+# --- What goes wrong: answers that are none -----------------------------------------------------------
+
+AFTER_THE_FACT = [
+    "hang_up_after",
+    "reset_after",
+    "unavailable_after",
+    "json_without_error",
+    "empty_error",
+    "html_502_after",
+    "html_200_after",
+    "unknown_after",
+    "cut",
+    "broken",
+    "without_id",
+]
+BEFORE_THE_FACT = ["hang_up_before", "reset_before", "unavailable_before", "html_502", "redirect", "unknown"]
+
+
+@pytest.mark.parametrize("two_step", [False, True])
+@pytest.mark.parametrize("name", AFTER_THE_FACT)
+def test_a_post_whose_answer_is_lost_is_uncertain_and_found_once(page: PageStage, name: str, two_step: bool) -> None:
+    if two_step and name == "without_id":
+        pytest.skip("publishing a draft answers no id")
+    channel = page.another(two_step=two_step)
+    prepared = channel.prepare(HELLO)
+    page.play(named(name, method="POST"))
+
+    error = mistake(lambda: channel.publish(prepared, Deadline.after(5)))
+
+    assert type(error) is Uncertain
+    assert len(page.posts) == 1
+    found = channel.find(replace(HELLO, draft_id=prepared.draft_id), NOON)
+    assert [receipt.remote_id for receipt in found] == [page.posts[0]["id"]]
+    assert page.creating == 1
+    channel.close()
+
+
+@pytest.mark.parametrize("two_step", [False, True])
+@pytest.mark.parametrize("name", BEFORE_THE_FACT)
+def test_a_post_that_was_not_made_looks_just_as_uncertain_and_is_not_found(
+    page: PageStage, name: str, two_step: bool
+) -> None:
+    channel = page.another(two_step=two_step)
+    prepared = channel.prepare(HELLO)
+    page.play(named(name, method="POST"))
+
+    error = mistake(lambda: channel.publish(prepared, Deadline.after(5)))
+
+    assert type(error) is Uncertain
+    assert page.posts == []
+    assert channel.find(replace(HELLO, draft_id=prepared.draft_id), NOON) == []
+    channel.close()
+
+
+@pytest.mark.parametrize("status", [200, 400, 500])
+@pytest.mark.parametrize("body", ["", "null", "[]", "1", '"yes"', "{}", '{"id":""}', '{"id":null}', '{"error":"no"}'])
+def test_an_odd_answer_is_uncertain(page: PageStage, status: int, body: str) -> None:
+    page.play(Fault("answer", path=CREATE, status=status, body=body))
+
+    assert type(mistake(lambda: page.publish(HELLO))) is Uncertain
+
+
+def test_an_answer_that_does_not_say_what_it_is_is_uncertain(page: PageStage) -> None:
+    page.play(Fault("answer", path=CREATE, status=200, body='{"id":"1"}', headers={"content-type": ""}))
+
+    assert type(mistake(lambda: page.publish(HELLO))) is Uncertain
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_no_success_and_is_not_followed(page: PageStage, status: int) -> None:
+    headers = {"location": f"{page.sandbox.url}/v26.0/111/feed"}
+    page.play(Fault("answer", path=CREATE, status=status, body='{"id":"111_1"}', headers=headers))
+
+    assert type(mistake(lambda: page.publish(HELLO))) is Uncertain
+    assert len(page.sandbox.calls) == 1
+
+
+def test_a_429_without_any_header_means_waiting(page: PageStage) -> None:
+    page.play(named("too_many", path=CREATE))
+
+    error = mistake(lambda: page.publish(HELLO))
+
+    assert isinstance(error, Throttled)
+    assert error.until is None
+
+
+def test_a_post_that_shows_up_late_is_found_when_it_does(page: PageStage) -> None:
+    page.play(named("late"))
+    receipt = page.publish(HELLO)
+
+    assert page.channel.find(HELLO, NOON) == []
+
+    page.pass_time(timedelta(seconds=91))
+    assert [one.remote_id for one in page.channel.find(HELLO, NOON)] == [receipt.remote_id]
+
+
+def test_an_answer_that_never_comes_is_uncertain(page: PageStage) -> None:
+    channel = page.another(timeouts=(1.0, 0.2))
+    page.play(named("hang", path=CREATE))
+
+    assert type(mistake(lambda: channel.publish(Prepared(HELLO), Deadline.after(5)))) is Uncertain
+    channel.close()
+
+
+def test_an_answer_that_drips_ends_at_the_deadline(page: PageStage) -> None:
+    page.play(Fault("drip", path=CREATE, seconds=0.1))
+    began = time.monotonic()
+
+    error = mistake(lambda: page.publish(HELLO, seconds=0.4))
+
+    assert type(error) is Uncertain
+    assert time.monotonic() - began < 2
+    assert len(page.posts) == 1
+
+
+def test_a_reading_that_drips_ends_too(page: PageStage) -> None:
+    channel = page.another(total=0.3)
+    page.play(Fault("drip", seconds=0.1))
+
+    assert isinstance(mistake(lambda: channel.find(HELLO, NOON)), Unreachable)
+    channel.close()
+
+
+@pytest.mark.parametrize("body", ["{}", '{"data":null}', '{"error":{}}', '{"data":{}}'])
+def test_a_list_that_is_none_is_not_taken_for_an_empty_one(page: PageStage, body: str) -> None:
+    page.play(Fault("answer", path="/published_posts$", status=200, body=body))
+
+    assert isinstance(mistake(lambda: page.channel.find(HELLO, NOON)), Unreachable)
+
+
+@pytest.mark.parametrize("name", [*BEFORE_THE_FACT, "hang_up_after", "cut", "broken", "without_id"])
+def test_preparing_may_always_be_repeated(page: PageStage, name: str) -> None:
+    page.play(named(name, method="POST"))
+
+    assert isinstance(mistake(lambda: page.channel.prepare(GATED)), Unreachable)
+
+    page.publish(GATED)
+    assert len(page.posts) == 1
+
+
+def test_a_lost_picture_is_uploaded_again(page: PageStage) -> None:
+    message = replace(HELLO, pictures=(PNG,))
+    page.play(named("without_id", path="/photos$"))
+
+    assert isinstance(mistake(lambda: page.channel.prepare(message)), Unreachable)
+
+    page.publish(message)
+    assert len(page.posts) == 1
+
+
+def test_a_removal_without_an_answer_is_uncertain(page: PageStage) -> None:
+    receipt = page.publish(HELLO)
+    page.play(named("hang_up_after", method="DELETE"))
+
+    assert isinstance(mistake(lambda: page.channel.remove(receipt)), Uncertain)
+
+
+def test_a_removal_without_a_yes_is_uncertain(page: PageStage) -> None:
+    receipt = page.publish(HELLO)
+    page.play(faults.answer({"success": False}, status=200, method="DELETE"))
+
+    assert isinstance(mistake(lambda: page.channel.remove(receipt)), Uncertain)
+
+
+# --- How much use is left ---------------------------------------------------------------------------
+
+
+def test_the_minutes_to_wait_are_told(page: PageStage) -> None:
+    page.play(faults.usage(97, page=PAGE_ID, minutes=19))
+    page.publish(HELLO)
+
+    assert page.channel.wait_until == NOON + timedelta(minutes=19)
+
+
+def test_a_limit_says_until_when(page: PageStage) -> None:
+    page.play(faults.usage(100, page=PAGE_ID, minutes=7), graph_error(80001, path=CREATE, after=True))
+
+    error = mistake(lambda: page.publish(HELLO))
+
+    assert isinstance(error, Throttled)
+    assert error.until == NOON + timedelta(minutes=7)
+
+
+def test_full_use_without_minutes_waits_a_quarter_of_an_hour(page: PageStage) -> None:
+    page.play(faults.usage(95))
+    page.publish(HELLO)
+
+    assert page.channel.wait_until == NOON + timedelta(minutes=15)
+
+
+def test_with_room_left_there_is_no_waiting(page: PageStage) -> None:
+    page.play(faults.usage(94))
+    page.channel.check()
+
+    assert page.channel.wait_until is None
+
+
+@pytest.mark.parametrize("value", ["", "no JSON", "[]", '{"call_count":"97"}', "1"])
+def test_odd_usage_headers_do_no_harm(page: PageStage, value: str) -> None:
+    page.play(Fault("headers", headers={"x-app-usage": value, "x-business-use-case-usage": value}))
+    page.publish(HELLO)
+
+    assert page.channel.wait_until is None
+
+
+# --- Reading back -------------------------------------------------------------------------------------
+
+
+def test_a_mark_in_the_link_is_exact_whatever_else_was_changed(page: PageStage) -> None:
+    receipt = page.publish(HELLO)
+    page.channel.publish(Prepared(replace(HELLO, link="https://ij.example/l/k77", key="k77")), Deadline.after(5))
+
+    found = page.channel.find(replace(HELLO, text="Portes ouvertes, corrigé"), NOON)
+
+    assert [one.remote_id for one in found] == [receipt.remote_id]
+
+
+def test_without_a_mark_text_and_spaces_are_compared_as_they_read(page: PageStage) -> None:
+    receipt = page.publish(Message("Journée  de l’orientation\nà 14 h &  plus", key="k1"))
+
+    found = page.channel.find(Message("Journée de l’orientation à 14 h &amp; plus ", key="k1"), NOON)
+
+    assert [one.remote_id for one in found] == [receipt.remote_id]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Message("Autre texte", key="k1"),
+        Message("Texte", key="k1", pictures=(PNG,)),
+        Message("Texte", key="k1", targeting=BRETAGNE),
+    ],
+)
+def test_what_differs_is_not_found(page: PageStage, other: Message) -> None:
+    page.publish(Message("Texte", key="k1"))
+
+    assert page.channel.find(other, NOON) == []
+
+
+def test_pictures_are_counted(page: PageStage) -> None:
+    message = Message("Texte", key="k1", pictures=(PNG, PNG, PNG))
+    receipt = page.publish(message)
+
+    assert [one.remote_id for one in page.channel.find(message, NOON)] == [receipt.remote_id]
+    assert page.channel.find(replace(message, pictures=(PNG, PNG)), NOON) == []
+
+
+def test_a_draft_that_nobody_sees_is_no_match(page: PageStage) -> None:
+    prepared = page.channel.prepare(GATED)
+
+    assert page.channel.find(replace(GATED, draft_id=prepared.draft_id), NOON) == []
+    assert page.channel.find(GATED, NOON) == []
+
+
+def test_a_published_draft_is_found_by_its_id_alone(page: PageStage) -> None:
+    receipt = page.publish(GATED)
+
+    found = page.channel.find(Message("other words", key="k0", draft_id=receipt.remote_id), NOON + timedelta(days=9))
+
+    assert [one.remote_id for one in found] == [receipt.remote_id]
+
+
+def test_reading_back_goes_through_every_page_of_the_list(page: PageStage) -> None:
+    first = page.publish(Message("Texte 0", key="k0"))
+    for number in range(1, 120):
+        page.channel.publish(Prepared(Message(f"Texte {number}", key=f"k{number}")), Deadline.after(5))
+
+    found = page.channel.find(Message("Texte 0", key="k0"), NOON)
+
+    assert [one.remote_id for one in found] == [first.remote_id]
+
+
+def test_reading_back_begins_two_minutes_early(page: PageStage) -> None:
+    page.publish(HELLO)
+
+    assert len(page.channel.find(HELLO, NOON + timedelta(minutes=2))) == 1
+    assert page.channel.find(HELLO, NOON + timedelta(minutes=3)) == []
+
+
+@pytest.mark.parametrize("wrapped", [True, False])
+def test_a_link_is_known_inside_facebooks_wrapping(page: PageStage, wrapped: bool) -> None:
+    url = f"https://l.facebook.com/l.php?u={LINK.replace(':', '%3A').replace('/', '%2F')}&h=x" if wrapped else LINK
+    post = {"id": "111_9", "message": "x", "attachments": {"data": [{"media_type": "link", "url": url}]}}
+    page.play(faults.answer({"data": [post]}, status=200, path="/published_posts$"))
+
+    assert [one.remote_id for one in page.channel.find(HELLO, NOON)] == ["111_9"]
+
+
+def test_a_post_whose_preview_failed_is_known_by_its_text(page: PageStage) -> None:
+    page.play(faults.answer({"data": [{"id": "111_9", "message": HELLO.text}]}, status=200, path="/published_posts$"))
+
+    assert [one.remote_id for one in page.channel.find(HELLO, NOON)] == ["111_9"]
+
+
+def test_a_list_without_end_is_not_read_for_ever(page: PageStage) -> None:
+    endless = {"data": [], "paging": {"next": "x", "cursors": {"after": "a"}}}
+    page.play(faults.answer(endless, status=200, path="/published_posts$", times=None))
+
+    assert isinstance(mistake(lambda: page.channel.find(HELLO, NOON)), Unreachable)
+
+
+# --- Figures --------------------------------------------------------------------------------------------
+
+NAMES = ("post_total_media_view_unique", "post_media_view", "post_clicks", "post_reactions_by_type_total")
+
+
+def test_figures_carry_facebooks_names_and_grow(page: PageStage) -> None:
+    receipt = page.publish(HELLO)
+    page.pass_time(timedelta(hours=1))
+    early = page.channel.figures([receipt]).by_post[receipt.remote_id]
+    page.pass_time(timedelta(days=3))
+
+    late = page.channel.figures([receipt]).by_post[receipt.remote_id]
+
+    assert tuple(figure.metric for figure in late) == NAMES
+    kinds = [UnitKind.PEOPLE, UnitKind.VIEWS, UnitKind.CLICKS, UnitKind.REACTIONS]
+    assert [figure.unit for figure in late] == kinds
+    assert 0 < (early[0].value or 0) < (late[0].value or 0) < 5000
+
+
+def test_all_figures_are_asked_for_in_one_call(page: PageStage) -> None:
+    receipt = page.publish(HELLO)
+    page.sandbox.calls.clear()
+
+    page.channel.figures([receipt])
+
+    assert len(page.sandbox.calls) == 1
+
+
+def test_a_new_post_has_zeros_that_are_meant(page: PageStage) -> None:
+    receipt = page.publish(HELLO)
+
+    figures = page.channel.figures([receipt]).by_post[receipt.remote_id]
+
+    assert [(figure.value, figure.missing) for figure in figures] == [(0, None)] * 4
+
+
+def test_missing_figures_are_never_zero(page: PageStage) -> None:
+    receipt = page.publish(HELLO)
+    page.play(named("empty_insights"))
+
+    figures = page.channel.figures([receipt]).by_post[receipt.remote_id]
+
+    assert [(figure.value, figure.missing) for figure in figures] == [(None, "not available")] * 4
+
+
+def test_one_bad_metric_does_not_hide_the_others(page: PageStage) -> None:
+    metrics = (("post_impressions_unique", UnitKind.PEOPLE), ("post_clicks", UnitKind.CLICKS))
+    channel = page.another(metrics=metrics)
+    receipt = page.publish(HELLO)
+
+    figures = channel.figures([receipt]).by_post[receipt.remote_id]
+
+    assert list(figures) == [
+        Figure("post_impressions_unique", UnitKind.PEOPLE, None, "not available"),
+        Figure("post_clicks", UnitKind.CLICKS, 0),
+    ]
+    channel.close()
+
+
+def test_an_audience_that_is_too_small_has_no_figures_and_the_account_goes_on(page: PageStage) -> None:
+    receipt = page.publish(HELLO)
+    page.play(graph_error(200, path="/insights$"))
+
+    figures = page.channel.figures([receipt]).by_post[receipt.remote_id]
+
+    assert [figure.value for figure in figures] == [None] * 4
+
+
+def test_a_deleted_post_has_no_figures_at_all(page: PageStage) -> None:
+    kept = page.publish(HELLO)
+    gone = page.publish(replace(HELLO, text="autre", key="k8", link=None))
+    page.channel.remove(gone)
+
+    assert list(page.channel.figures([gone, kept]).by_post) == [kept.remote_id]
+
+
+@pytest.mark.parametrize("value", [None, True, "12", [1], 1.5])
+def test_a_value_that_is_no_whole_number_is_missing(page: PageStage, value: Any) -> None:
+    receipt = page.publish(HELLO)
+    entry = {"name": "post_clicks", "period": "lifetime", "values": [{"value": value}]}
+    page.play(faults.answer({"data": [entry]}, status=200, path="/insights$"))
+
+    figures = page.channel.figures([receipt]).by_post[receipt.remote_id]
+
+    assert [figure.value for figure in figures] == [None] * 4
+
+
+def test_an_expired_token_is_no_missing_figure(page: PageStage) -> None:
+    receipt = page.publish(HELLO)
+    page.sandbox.graph.tokens.end_token(page.token, 463)
+
+    assert isinstance(mistake(lambda: page.channel.figures([receipt])), Unauthorized)
+
+
+# --- How it is ----------------------------------------------------------------------------------------
+
+
+def checked(page: PageStage, **changes: Any) -> list[tuple[Light, str]]:
+    channel = page.another(**changes)
+    findings = channel.check().findings
+    channel.close()
+    return [(finding.light, finding.code) for finding in findings]
+
+
+WITH_APP = {"app_id": "900", "app_secret": SECRET}
+
+
+def test_a_page_in_order_is_green(page: PageStage) -> None:
+    channel = page.another(**WITH_APP)
+
+    health = channel.check()
+
+    assert [finding.code for finding in health.findings] == ["ok"]
+    assert (health.name, health.remote_id, health.expires_at) == ("Académie de Rennes", PAGE_ID, None)
+    channel.close()
+
+
+def test_without_the_apps_secret_permissions_stay_unknown(page: PageStage) -> None:
+    assert checked(page) == [(Light.GREEN, "ok"), (Light.GREEN, "permissions_not_checked")]
+
+
+@pytest.mark.parametrize(
+    ("subcode", "code"),
+    [
+        (458, "token_revoked"),
+        (459, "token_revoked"),
+        (460, "token_revoked"),
+        (463, "token_expired"),
+        (464, "token_revoked"),
+        (467, "token_invalid"),
+        (490, "token_expired"),
+        (492, "token_revoked"),
+    ],
+)
+def test_a_token_that_ended_is_an_answer(page: PageStage, subcode: int, code: str) -> None:
+    page.sandbox.graph.tokens.end_token(page.token, subcode)
+
+    assert checked(page) == [(Light.RED, code)]
+
+
+def test_an_unknown_token_is_invalid(page: PageStage) -> None:
+    assert checked(page, token="nobody") == [(Light.RED, "token_invalid")]
+
+
+def test_a_persons_token_is_no_page_token(page: PageStage) -> None:
+    token = page.sandbox.graph.tokens.create_user("78")
+
+    assert checked(page, token=token) == [(Light.RED, "not_a_page_token")]
+
+
+def test_another_pages_token_is_noticed(page: PageStage) -> None:
+    token = page.sandbox.graph.create_page("222", "Académie B", followers=9000)
+
+    channel = page.another(token=token)
+    finding = channel.check().findings[0]
+    channel.close()
+
+    assert finding == Finding(Light.RED, "wrong_page", {"expected": "111", "found": "222", "name": "Académie B"})
+
+
+def test_missing_permissions_are_named(page: PageStage) -> None:
+    page.sandbox.graph.tokens.set_scopes(page.token, ["pages_show_list", "pages_read_engagement"])
+
+    expected = [(Light.RED, "permission_missing"), (Light.AMBER, "figures_permission_missing")]
+    assert checked(page, **WITH_APP) == expected
+
+
+def test_a_token_that_ends_soon_is_amber(page: PageStage) -> None:
+    page.sandbox.graph.tokens.expire_token(page.token, NOON + timedelta(days=3))
+
+    channel = page.another(**WITH_APP)
+    health = channel.check()
+    channel.close()
+
+    assert health.findings == (Finding(Light.AMBER, "token_expires_soon", {"on": "2026-11-05"}),)
+    assert health.expires_at == NOON + timedelta(days=3)
+
+
+def test_the_wrong_secret_of_the_app_is_noticed(page: PageStage) -> None:
+    assert checked(page, app_id="900", app_secret="wrong") == [(Light.RED, "app_secret_wrong")]
+
+
+def test_the_token_of_another_app_is_noticed(page: PageStage) -> None:
+    page.sandbox.graph.tokens.create_app("901", SECRET)
+
+    assert (Light.RED, "token_invalid") in checked(page, app_id="901", app_secret=SECRET)
+
+
+def test_a_version_that_was_replaced_is_amber(page: PageStage) -> None:
+    channel = page.another(version="v3.0")
+    finding = channel.check().findings[0]
+    channel.close()
+
+    assert finding == Finding(Light.AMBER, "version_answered_differs", {"asked": "v3.0", "answered": "v21.0"})
+
+
+def test_a_version_that_does_not_exist_is_refused(page: PageStage) -> None:
+    assert checked(page, version="v99.0") == [(Light.RED, "check_refused")]
+
+
+def test_a_small_page_is_told_about_the_setting(page: PageStage) -> None:
+    page.sandbox.graph.create_page(PAGE_ID, "Académie de Rennes", followers=300)
+
+    assert (Light.GREEN, "targeting_may_need_setting") in checked(page)
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        (graph_error(4), "throttled"),
+        (graph_error(368), "account_blocked"),
+        (graph_error(2, status=503), "unreachable"),
+        (graph_error(104), "app_secret_wrong"),
+        (graph_error(10), "permission_missing"),
+        (graph_error(190, 2069032), "not_a_page_token"),
+    ],
+)
+def test_what_stops_a_check_is_its_finding(page: PageStage, fault: Fault, code: str) -> None:
+    page.play(fault)
+
+    assert [found for _, found in checked(page)] == [code]
+
+
+def test_a_network_out_of_reach_is_a_finding(page: PageStage) -> None:
+    page.sandbox.stop()
+
+    assert checked(page) == [(Light.RED, "unreachable")]
+
+
+# --- Tokens and proofs ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("token_in_header", [False, True])
+def test_each_call_proves_that_it_knows_the_apps_secret(page: PageStage, token_in_header: bool) -> None:
+    page.sandbox.graph.tokens.create_app("900", SECRET, require_proof=True)
+    channel = page.another(token_in_header=token_in_header, **WITH_APP)
+
+    receipt = channel.publish(channel.prepare(replace(GATED, pictures=(PNG,))), Deadline.after(5))
+
+    assert channel.find(replace(GATED, draft_id=receipt.remote_id), NOON)
+    assert channel.check().light is Light.GREEN
+    channel.remove(receipt)
+    assert page.posts == []
+    channel.close()
+
+
+def test_a_missing_proof_is_named(page: PageStage) -> None:
+    page.sandbox.graph.tokens.create_app("900", SECRET, require_proof=True)
+
+    assert checked(page) == [(Light.RED, "app_secret_wrong")]
+
+
+def test_in_a_header_the_token_is_in_no_address_and_no_body(page: PageStage) -> None:
+    channel = page.another(token_in_header=True)
+    receipt = channel.publish(channel.prepare(replace(GATED, pictures=(PNG,))), Deadline.after(5))
+    channel.find(HELLO, NOON)
+    channel.remove(receipt)
+    channel.close()
+
+    for call in page.sandbox.calls:
+        assert page.token not in str(call.query)
+        assert page.token.encode() not in call.body
+        assert call.headers["authorization"] == f"Bearer {page.token}"
+
+
+def test_no_token_is_in_an_error_or_its_trace_or_a_log(page: PageStage, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    channel = page.another(timeouts=(1.0, 0.2), **WITH_APP)
+    spoken = graph_error(190, 467, message=f"Malformed access token {page.token} of {SECRET}")
+    texts = []
+    for fault in [named("hang_up_before"), named("redirect"), named("html_200_after"), named("hang"), spoken]:
+        page.play(fault)
+        error = mistake(lambda: channel.find(HELLO, NOON))
+        texts += [str(error), repr(error), "".join(traceback.format_exception(error))]
+    channel.check()
+    page.sandbox.stop()
+    texts.append("".join(traceback.format_exception(mistake(lambda: channel.find(HELLO, NOON)))))
+    channel.close()
+
+    everything = "\n".join([*texts, caplog.text, repr(channel)])
+    assert [secret for secret in (page.token, SECRET) if secret in everything] == []
+    assert "GET" in caplog.text
+
+
+def test_a_person_connects_their_pages(page: PageStage) -> None:
+    desk = page.sandbox.graph.tokens
+    short = desk.create_user("78")
+    for number in range(3):
+        page.sandbox.graph.create_page(f"30{number}", f"Page {number}", user="78", tasks=("CREATE_CONTENT",))
+
+    person = exchange_user_token(app_id="900", app_secret=SECRET, user_token=short, base_url=page.sandbox.url)
+    pages = list_pages(user_token=person.token, app_secret=SECRET, base_url=page.sandbox.url)
+
+    assert person.seconds == 5183944
+    assert [(one.id, one.name, one.tasks) for one in pages] == [
+        (f"30{number}", f"Page {number}", ("CREATE_CONTENT",)) for number in range(3)
+    ]
+    assert checked(page, page_id="301", token=pages[1].token, **WITH_APP)[0] == (Light.GREEN, "ok")
+    assert [text for text in (person.token, pages[0].token) if text in f"{person!r}{pages!r}"] == []
+
+
+def test_more_than_a_hundred_pages_are_all_listed(page: PageStage) -> None:
+    token = page.sandbox.graph.tokens.create_user("78")
+    for number in range(130):
+        page.sandbox.graph.create_page(f"3{number:03}", f"Page {number}", user="78")
+
+    assert len(list_pages(user_token=token, base_url=page.sandbox.url)) == 130
+
+
+def test_a_wrong_secret_connects_nobody(page: PageStage) -> None:
+    short = page.sandbox.graph.tokens.create_user("78")
+
+    error = mistake(
+        lambda: exchange_user_token(app_id="900", app_secret="no", user_token=short, base_url=page.sandbox.url)
+    )
+
+    assert short not in str(error)
+
+
+# --- Rules ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("message", "codes"),
+    [
+        (Message("", key="k"), ["text_empty"]),
+        (Message("", key="k", link=LINK), []),
+        (Message("", key="k", pictures=(PNG,)), []),
+        (Message("x" * 63206, key="k"), []),
+        (Message("x" * 63207, key="k"), ["text_too_long"]),
+        (Message("x" * 63200, key="k", link=LINK, pictures=(PNG,)), ["text_too_long"]),
+        (Message("x", key="k", link="ftp://a.example"), ["link_invalid"]),
+        (Message("x", key="k", link="https://m.facebook.com/a"), ["link_to_facebook"]),
+        (Message("x", key="k", pictures=(PNG,) * 11), ["too_many_pictures"]),
+        (Message("x", key="k", pictures=(Picture(b"x", "image/webp"),)), ["picture_kind"]),
+        (Message("x", key="k", pictures=(Picture(bytes(10_485_761), "image/png"),)), ["picture_too_large"]),
+        (Message("x", key="k", targeting=Targeting()), ["gate_empty"]),
+        (Message("x", key="k", targeting=Targeting(tuple(f"{n:02}" for n in range(26)))), ["too_many_countries"]),
+    ],
+)
+def test_the_rules_say_what_facebook_would_refuse(message: Message, codes: list[str]) -> None:
+    assert [problem.code for problem in FacebookRules().problems(message)] == codes
+
+
+def test_a_gate_without_a_place_is_never_published(page: PageStage) -> None:
+    assert isinstance(mistake(lambda: page.publish(replace(HELLO, targeting=Targeting()))), Refused)
+    assert page.sandbox.calls == type(page.sandbox.calls)()
