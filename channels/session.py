@@ -327,7 +327,7 @@ def _is_loopback(host: str) -> bool:
 _SECRET = re.compile(
     r"((?:access_token|input_token|fb_exchange_token|client_secret|appsecret_proof|refresh_token|bearer_token"
     r"|oauth_token|oauth_token_secret|oauth_verifier|oauth_signature|oauth_consumer_key)"
-    r"(?:=|%3D|\\?[\"']\s*:\s*\\?[\"']))[^&\s\"'\\,)]+|(\bBearer\s+)[^\s\"',)]+",
+    r"(?:=\"?|%3D|\\?[\"']\s*:\s*\\?[\"']))[^&\s\"'\\,)]+|(\bBearer\s+)[^\s\"',)]+",
     re.IGNORECASE,
 )
 
