@@ -78,15 +78,26 @@ def read_keys(file: Path) -> list[str]:
 def write_new_key(file: Path) -> str:
     """Put a fresh key in front of those of a key file (mode 600, made if absent); return it."""
     key = Fernet.generate_key().decode()
-    lines = "\n".join([key, *read_keys(file)]) + "\n"
+    _write_keys(file, [key, *read_keys(file)])
+    return key
+
+
+def drop_old_keys(file: Path) -> int:
+    """Keep only the newest key of a key file; how many were dropped. Only for when it opens every secret by itself."""
+    keys = read_keys(file)
+    _write_keys(file, keys[:1])
+    return len(keys[1:])
+
+
+def _write_keys(file: Path, keys: Sequence[str]) -> None:
+    """Replace a key file as a whole: a power cut leaves the old one or the new one."""
     fresh = file.with_suffix(".new")
     try:
         handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(handle, "w", encoding="ascii") as writing:
-            writing.write(lines)
+            writing.write("\n".join(keys) + "\n")
             writing.flush()
             os.fsync(writing.fileno())
         fresh.replace(file)
     except OSError as error:
         raise Invalid(_("The key file {file} cannot be written: {why}.", file=file, why=error.strerror)) from error
-    return key

@@ -28,9 +28,8 @@ from hub.domain.territory import COUNTRY, Atlas, Level, Territory, search_key
 from hub.language import _
 from hub.secrets import Vault
 from hub.services import geotargeting
-from hub.services.findings import UNANSWERED, sentence
-
-__all__ = ["can_see", "sentence"]
+from hub.services.findings import UNANSWERED
+from hub.services.findings import sentence as sentence
 
 SECRET_NAMES: Final[Mapping[AccountNetwork, tuple[str, ...]]] = {
     AccountNetwork.FACEBOOK: ("token",),
@@ -231,9 +230,14 @@ def _require_place(session: Session, network: AccountNetwork, code: str) -> None
             raise Invalid(_("There is one portal account, and it is here already."), field="network")
 
 
-def _require_new(session: Session, network: AccountNetwork, remote_id: str) -> None:
+def account_on(session: Session, network: AccountNetwork, remote_id: str) -> Account | None:
+    """The account with the network's own number, if it is here."""
     query = select(Account).where(Account.network == network, Account.remote_id == remote_id)
-    present = session.exec(query).one_or_none()
+    return session.exec(query).one_or_none()
+
+
+def _require_new(session: Session, network: AccountNetwork, remote_id: str) -> None:
+    present = account_on(session, network, remote_id)
     if present is not None:
         message = _(
             "This account is here already: number {number}, {name}. With --renew its keys are replaced.",
@@ -411,11 +415,60 @@ def record_check(session: Session, account_id: int, health: Health, *, by: Actor
 
 def sentences(account: Account) -> list[str]:
     """What the last check found, in words, the worst first."""
+    return [sentence(finding) for finding in _found(account)]
+
+
+def _found(account: Account) -> list[Finding]:
     order = [Light.RED, Light.AMBER, Light.GREEN]
     findings = [
         Finding(Light(stored["light"]), str(stored["code"]), stored.get("details") or {}) for stored in account.findings
     ]
-    return [sentence(finding) for finding in sorted(findings, key=lambda finding: order.index(finding.light))]
+    return sorted(findings, key=lambda finding: order.index(finding.light))
+
+
+def standing(account: Account) -> str:
+    """Whether deliveries of an account go out, and why not, in words."""
+    reason = account.state_reason or "-"
+    match account.state:
+        case AccountState.ACTIVE:
+            return _("Deliveries go out.")
+        case AccountState.PAUSED:
+            return _("Paused by a person ({reason}): resume it when that is settled.", reason=reason)
+        case AccountState.RESTING:
+            return _(
+                "Resting, since its authorisation was refused ({reason}): check it, then resume it.", reason=reason
+            )
+        case AccountState.BLOCKED:
+            until = account.blocked_until.strftime("%Y-%m-%d %H:%M UTC") if account.blocked_until else "?"
+            return _("Blocked by the network until {until} ({reason}).", until=until, reason=reason)
+
+
+def told(account: Account) -> dict[str, Any]:
+    """An account as data for programs; never its keys."""
+    return {
+        "id": account.id,
+        "network": account.network.value,
+        "name": account.name,
+        "remote_id": account.remote_id,
+        "handle": account.handle,
+        "territory": account.territory_code,
+        "options": account.options,
+        "state": account.state.value,
+        "reason": account.state_reason,
+        "blocked_until": account.blocked_until,
+        "light": account.light,
+        "checked_at": account.checked_at,
+        "token_expires_at": account.token_expires_at,
+        "findings": [
+            {
+                "light": finding.light.value,
+                "code": finding.code,
+                "details": dict(finding.details),
+                "sentence": sentence(finding),
+            }
+            for finding in _found(account)
+        ],
+    }
 
 
 # --- Keys of the vault ----------------------------------------------------------------------------------

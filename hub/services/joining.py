@@ -71,11 +71,12 @@ def actor_for(session: Session, person_id: int) -> Actor:
     person = session.get(Person, person_id)
     if person is None or person.id is None or person.disabled_at is not None:
         raise NotSignedIn(_("Please sign in."))
-    roles = _roles(session, person.id)
+    roles = list_roles(session, person.id)
     return Actor(id=person.id, email=person.email, name=person.name, roles=tuple(roles))
 
 
-def _roles(session: Session, person_id: int) -> list[HeldRole]:
+def list_roles(session: Session, person_id: int) -> list[HeldRole]:
+    """The roles of a person, disabled or not."""
     query = select(Role).where(Role.person_id == person_id).order_by(col(Role.kind), col(Role.territory_code))
     return [HeldRole(role.kind, role.territory_code) for role in session.exec(query)]
 
@@ -95,7 +96,7 @@ def require_people_keeper(actor: Actor, atlas: Atlas, codes: Iterable[str]) -> N
 def _require_keeper_of(session: Session, person_id: int, by: Actor | str) -> None:
     """Operators at the machine may; an actor must be administrator for all that the person holds."""
     if isinstance(by, Actor):
-        codes = [role.territory_code for role in _roles(session, person_id)]
+        codes = [role.territory_code for role in list_roles(session, person_id)]
         require_people_keeper(by, geotargeting.atlas(session, codes), codes)
 
 

@@ -227,12 +227,17 @@ def review(session: Session, territories: Iterable[str], *, by: Actor | str, at:
     return len(fresh)
 
 
+def territories_to_tell(session: Session) -> list[str]:
+    """The académies and overseas services: those that networks must be told by keys."""
+    nodes = geotargeting.atlas(session).nodes.values()
+    return sorted(node.code for node in nodes if node.level is Level.ACADEMIE)
+
+
 def territories_without_keys(session: Session, network: AccountNetwork = AccountNetwork.FACEBOOK) -> list[str]:
     """The académies and overseas services that no reviewed key tells this network."""
     query = select(GeoKey.territory_code).where(GeoKey.network == network, col(GeoKey.reviewed_at).is_not(None))
     told = set(session.exec(query))
-    nodes = geotargeting.atlas(session).nodes.values()
-    return sorted(node.code for node in nodes if node.level is Level.ACADEMIE and node.code not in told)
+    return [code for code in territories_to_tell(session) if code not in told]
 
 
 def _require_keeper(session: Session, codes: Iterable[str], by: Actor) -> None:

@@ -10,7 +10,13 @@ from hub.language import _
 def register(app: typer.Typer) -> None:
     """Put every operator command into the command line."""
     from hub.commands import territory
-    from hub.commands.operator import init
+    from hub.commands.operator import account, audit, geo, hold, init, secrets, user
 
     app.command("init", help=_("Make database, key and reference data, or bring them up to date."))(init.init)
     app.add_typer(territory.app, name="territory")
+    app.add_typer(user.build(), name="user", help=_("People, their roles and tokens."))
+    app.add_typer(account.build(), name="account", help=_("Pages and profiles, and how they are."))
+    app.add_typer(geo.build(), name="geo", help=_("How networks are told territories."))
+    app.command("audit", help=_("Show who did what, newest first."))(audit.audit)
+    app.add_typer(secrets.build(), name="secrets", help=_("Keys of what is encrypted."))
+    app.add_typer(hold.build(), name="hold", help=_("The emergency stop of all publishing."))
