@@ -178,6 +178,8 @@ def _plan(present: _Present, rows: list[CommuneRow], *, at: datetime) -> _Plan:
         territories[node["code"]] = node | {"ended_on": present.ended_on(insee) or _day(at)}
     everywhere = {**living, **ended}
     for arrondissement in reference.read_arrondissements():
+        if arrondissement.city not in everywhere:
+            continue
         communes[arrondissement.insee] = country.commune(arrondissement)
         everywhere[arrondissement.insee] = arrondissement
     postcodes = {
@@ -388,4 +390,6 @@ def _table(thing: type[Table]) -> sqlalchemy.Table:
 
 def _all(session: Session, thing: type[Table]) -> list[dict[str, Any]]:
     """All rows of a table as plain dicts."""
-    return [dict(row) for row in session.connection().execute(_table(thing).select()).mappings()]
+    table = _table(thing)
+    names = [column.name for column in table.columns]
+    return [dict(zip(names, row, strict=True)) for row in session.connection().execute(table.select())]
