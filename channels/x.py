@@ -261,13 +261,10 @@ class XAccount:
         """Posts by id with one kind of figures, and what X said of those that it did not give."""
         params = {"ids": ",".join(ids)}
         body = _body(self._read("/2/tweets", params, (field,)))
-        posts = _posts(body)
-        if posts and not body.get("errors") and not any(field in post for post in posts):
-            self._turn_fields_parameter()  # it was taken, and had no effect: ask once by its other name
+        if _without_effect(body, field):
+            self._turn_fields_parameter()  # ask once by its other name
             body = _body(self._read("/2/tweets", params, (field,), again=False))
-            posts = _posts(body)
-        errors = body.get("errors")
-        return {str(post["id"]): post for post in posts}, x_reading.refusals(errors if isinstance(errors, list) else [])
+        return {str(post["id"]): post for post in _posts(body)}, _refusals(body)
 
     def _is_young(self, post_id: str) -> bool:
         return self._now() - x_reading.moment_of(post_id) < PRIVATE_FOR
@@ -346,6 +343,18 @@ def _made_id(answer: Answer) -> str:
 def _posts(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     data = body.get("data")
     return [post for post in data if isinstance(post, dict) and "id" in post] if isinstance(data, list) else []
+
+
+def _refusals(body: Mapping[str, Any]) -> dict[str, str]:
+    errors = body.get("errors")
+    return x_reading.refusals(errors) if isinstance(errors, list) else {}
+
+
+def _without_effect(body: Mapping[str, Any], field: str) -> bool:
+    """Whether the fields parameter was taken and did nothing: no post has the field, and no refusal explains it."""
+    refused = _refusals(body)
+    unexplained = [post for post in _posts(body) if str(post["id"]) not in refused]
+    return bool(unexplained) and not any(field in post for post in unexplained)
 
 
 def _trace(answer: Answer) -> str | None:

@@ -31,7 +31,7 @@ ROWS: Final = (
     Row(400, "", Refused),
     Row(401, None, Unauthorized),
     Row(402, None, Unauthorized),
-    Row(403, "duplicate content", Duplicate),
+    Row(403, "duplicate", Duplicate),  # "duplicate content", and in the older form "Status is a duplicate."
     Row(403, "oauth1-permissions", Unauthorized),
     Row(403, "client-forbidden", Unauthorized),
     Row(403, "client-not-enrolled", Unauthorized),
@@ -93,12 +93,11 @@ def _code(body: Any) -> str | None:
     """What names the refusal best: X's own title for the cap, else the type, an old numeric code, or the title."""
     if not isinstance(body, dict):
         return None
-    title = str(body.get("title") or "")
-    numbers = [str(item["code"]) for item in _items(body) if item.get("code") is not None]
-    named = USAGE_CAP if USAGE_CAP in (title, problem_name(body)) else problem_name(body)
-    if named == "usage-capped":
-        named = USAGE_CAP
-    return named or (numbers[0] if numbers else title) or None
+    name, title = problem_name(body), str(body.get("title") or "")
+    if USAGE_CAP in (name, title) or name == "usage-capped":
+        return USAGE_CAP
+    numbers = (str(item["code"]) for item in _items(body) if item.get("code") is not None)
+    return name or next(numbers, None) or title or None
 
 
 def _said(body: Any) -> str:

@@ -71,14 +71,16 @@ def test_nobody_is_unauthorized(stage: Stage, header: str | None) -> None:
     assert requests.get(stage.sandbox.url + "/2/users/me", headers=headers, timeout=5).status_code == 401
 
 
-def signed(stage: Stage, path: str, *, at: float | None = None, nonce: str = "n1", query: str = "") -> dict[str, str]:
+def signed(
+    stage: Stage, path: str, *, at: float | None = None, method: str = "HMAC-SHA1", query: str = ""
+) -> dict[str, str]:
     """An Authorization header made by hand."""
     given = {
         "oauth_consumer_key": stage.account["consumer_key"],
         "oauth_token": stage.account["access_token"],
-        "oauth_signature_method": "HMAC-SHA1",
+        "oauth_signature_method": method,
         "oauth_timestamp": str(int(at or time.time())),
-        "oauth_nonce": nonce,
+        "oauth_nonce": "n1",
         "oauth_version": "1.0",
     }
     pairs = [*given.items(), *(tuple(part.split("=")) for part in query.split("&") if part)]
@@ -114,6 +116,16 @@ def test_a_signature_covers_the_query(stage: Stage) -> None:
 
     assert requests.get(stage.sandbox.url + "/2/tweets?ids=2", headers=headers, timeout=5).status_code == 401
     assert requests.get(stage.sandbox.url + "/2/tweets?ids=1", headers=headers, timeout=5).status_code == 200
+
+
+def test_a_signature_covers_a_form_but_a_form_is_no_post(stage: Stage) -> None:
+    assert ask(stage, "POST", "/2/tweets", data={"text": "Bonjour à tous"}).status_code == 400
+
+
+def test_other_ways_to_sign_are_refused(stage: Stage) -> None:
+    headers = signed(stage, "/2/users/me", method="PLAINTEXT")
+
+    assert requests.get(stage.sandbox.url + "/2/users/me", headers=headers, timeout=5).status_code == 401
 
 
 def test_the_signature_of_the_standard_is_reproduced() -> None:
@@ -177,6 +189,16 @@ def test_a_new_post_has_a_snowflake_of_the_sandboxs_time(stage: Stage) -> None:
     assert (first.status_code, data["text"], data["edit_history_tweet_ids"]) == (201, "Un", [data["id"]])
     assert (int(data["id"]) >> 22) + 1288834974657 == int(NOON.timestamp() * 1000)
     assert int(second.json()["data"]["id"]) > int(data["id"])
+
+
+def test_ids_stay_different_when_time_goes_back(stage: Stage) -> None:
+    moments = [NOON, NOON, NOON - timedelta(hours=1), NOON, NOON]
+    ids = []
+    for turn, moment in enumerate(moments):
+        stage.sandbox.clock.set(moment)
+        ids.append(stage.network.say(stage.account["id"], f"Annonce {turn}")["id"])
+
+    assert len(set(ids)) == len(ids)
 
 
 @pytest.mark.parametrize(
@@ -531,6 +553,7 @@ def test_all_of_it_can_be_done_over_the_admin_address(stage: Stage) -> None:
         ("POST", "habits", {"colour": "blue"}, 400),
         ("POST", "limits", {"colour": 7}, 400),
         ("POST", "accounts", {"username": "a", "colour": "blue"}, 400),
+        ("POST", "accounts/7", {"colour": "blue"}, 400),
     ],
 )
 def test_what_cannot_be_done_behind_the_scenes_is_said(

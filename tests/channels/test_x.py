@@ -13,7 +13,10 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
+from channels import x_reading
 from channels.base import (
     ChannelError,
     Deadline,
@@ -33,7 +36,7 @@ from channels.base import (
     UnitKind,
     Unreachable,
 )
-from channels.sandbox import faults
+from channels.sandbox import faults, x_posts
 from channels.x import XAccount, XRules
 from tests.channels.x_stage import KEYS, NOON, PLAIN, PNG, Stage
 from tests.channels.x_stage import stage as on_stage
@@ -200,6 +203,13 @@ TABLE: list[tuple[str, int, object, type[ChannelError], str | None]] = [
         "Forbidden",
     ),
     (
+        "a duplicate in the older form",
+        403,
+        {"errors": [{"code": 187, "message": "Status is a duplicate."}]},
+        Uncertain,
+        "187",
+    ),
+    (
         "an action that is not permitted",
         403,
         {**FORBIDDEN, "detail": "You are not permitted to perform this action."},
@@ -251,6 +261,7 @@ TABLE: list[tuple[str, int, object, type[ChannelError], str | None]] = [
         Throttled,
         "UsageCapExceeded",
     ),
+    ("the usage cap by its type", 429, {"type": PROBLEMS + "usage-capped"}, Throttled, "UsageCapExceeded"),
     ("a 500 without words", 500, None, Uncertain, None),
     ("a 502 in HTML", 502, "<html></html>", Uncertain, None),
     (
@@ -536,6 +547,37 @@ def test_all_pages_are_read(stage: Stage) -> None:
     assert len(stage.sandbox.calls) == 3
 
 
+def test_reading_back_ends_where_x_ends(stage: Stage) -> None:
+    page = {"data": [{"id": "4194304", "text": "Bonsoir"}], "meta": {"next_token": "again"}}
+    stage.sandbox.faults.add(faults.answer(page, status=200, times=None))
+
+    assert stage.channel.find(HELLO, NOON) == []
+    assert len(stage.sandbox.calls) == 32
+
+
+def test_a_moment_before_x_began_means_from_the_start(stage: Stage) -> None:
+    receipt = stage.publish(HELLO)
+
+    assert len(stage.channel.find(HELLO, datetime(2000, 1, 1, tzinfo=UTC))) == 1
+    assert receipt.remote_id == stage.posts[0]["id"]
+
+
+@given(
+    text=st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), max_size=120), pictures=st.booleans()
+)
+@settings(max_examples=200, deadline=None)
+@example("a&amp;b &lt; https://exemple.fr/?q=é&copy=1 exemple.fr.", True)
+@example("<link> https://t.co/abc", False)
+def test_whatever_is_said_is_known_again(text: str, pictures: bool) -> None:
+    media = [{"media_key": "3_1"}] if pictures else []
+    post = {"id": "4194304", "account_id": "1", "username": "a", "text": text, "media": media, "followers": 0}
+    shown = x_posts.look(
+        {**post, "created_at": NOON.isoformat()}, {"entities", "attachments"}, now=NOON, vocabulary="tweet"
+    )
+
+    assert x_reading.says(shown, Message(text, key="k", pictures=(PNG,) * pictures))
+
+
 @pytest.mark.parametrize("word", ["note_tweet", "note_post"])
 def test_a_long_post_is_read_whole(stage: Stage, word: str) -> None:
     post = {"id": "4194304", "text": "Bonj…", word: {"text": "Bonjour &amp; bienvenue"}}
@@ -669,6 +711,16 @@ def test_the_new_name_of_the_fields_is_tried_once(stage: Stage, way: str) -> Non
     assert values(first) == values(again)
     assert None not in values(first).values()
     assert len(stage.sandbox.calls) == 5
+
+
+def test_the_new_name_is_also_tried_beside_a_post_that_is_gone(stage: Stage) -> None:
+    receipt = stage.publish(HELLO)
+    stage.network.set_habits(ignores_fields="tweet.fields")
+
+    found = stage.channel.figures([receipt, Receipt("4194304")]).by_post
+
+    assert None not in values(found[receipt.remote_id]).values()
+    assert reasons(found["4194304"]) == {"resource-not-found"}
 
 
 def test_reading_back_also_tries_the_new_name(stage: Stage) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -25,7 +25,10 @@ class Stage:
 
     sandbox: Sandbox
     account: dict[str, Any]
-    channel: XAccount
+    channel: XAccount = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.channel = self.another()
 
     @property
     def network(self) -> XNetwork:
@@ -64,8 +67,7 @@ def stage() -> Iterator[Stage]:
     """A stage at noon, for as long as a test lasts."""
     with Sandbox() as sandbox:
         sandbox.clock.set(NOON)
-        set_up = Stage(sandbox, sandbox.x.create_account("ij_bretagne", name="IJ Bretagne"), None)  # type: ignore[arg-type]
-        set_up.channel = set_up.another()
+        set_up = Stage(sandbox, sandbox.x.create_account("ij_bretagne", name="IJ Bretagne"))
         try:
             yield set_up
         finally:
