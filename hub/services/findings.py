@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from string import Formatter
+from textwrap import shorten
 from typing import Final
 
 from channels import Finding
@@ -113,6 +114,8 @@ SENTENCES: Final[Mapping[str, str]] = {
 UNANSWERED: Final = frozenset({"throttled", "unreachable"})
 """Findings that say nothing of the account."""
 
+LONGEST_WORDS: Final = 200
+
 _WORDS: Final = ("said", "message")
 """Details that hold the network's own words."""
 
@@ -128,7 +131,9 @@ def sentence(finding: Finding) -> str:
         return finding.code
     words = next((finding.details[name] for name in _WORDS if finding.details.get(name)), None)
     told = _(known, **_filled(finding.details))
-    return told + " " + _("(The network said: {words})", words=words) if words else told
+    if not words:
+        return told
+    return told + " " + _("(The network said: {words})", words=shorten(str(words), LONGEST_WORDS, placeholder=" …"))
 
 
 def _filled(details: Mapping[str, str]) -> dict[str, str]:

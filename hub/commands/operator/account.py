@@ -222,6 +222,7 @@ def list_accounts(as_json: AsJson = False) -> None:
 
     with reading(open_hub().engine) as session:
         accounts = connecting.list_accounts(session)
+        session.expunge_all()
     if as_json:
         terminal.say_json([_told(account) for account in accounts])
         return
@@ -259,6 +260,7 @@ def check(
         accounts = connecting.list_accounts(session) if reference is None else []
         if reference is not None:
             accounts = [connecting.find_account(session, reference)]
+        session.expunge_all()
     checked = []
     for account in accounts:
         assert account.id is not None

@@ -12,6 +12,12 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
+NAMES = ("id", "at", "by_id", "by_name", "action", "thing", "before", "after")
+"""What `--json` tells of each entry."""
+
+SHOWN = ("at", "by_name", "action", "thing", "before", "after")
+
+
 def audit(
     thing: Annotated[
         str | None, typer.Option(help=_("Only this thing (post:7), or things of this kind (post)."))
@@ -24,8 +30,6 @@ def audit(
     as_json: Annotated[bool, typer.Option("--json", help=_("Print data for programs."))] = False,
 ) -> None:
     """Show the newest audit rows, newest first."""
-    import json
-
     from hub.commands import terminal
     from hub.commands.operator.opening import open_hub
     from hub.database import reading
@@ -34,21 +38,21 @@ def audit(
     start = _moment(since) if since is not None else None
     with reading(open_hub().engine) as session:
         entries = auditing.list_entries(session, thing=thing, by=by, since=start, limit=limit)
+        told = [{name: getattr(entry, name) for name in NAMES} for entry in entries]
     if as_json:
-        names = ("id", "at", "by_id", "by_name", "action", "thing", "before", "after")
-        terminal.say_json([{name: getattr(entry, name) for name in names} for entry in entries])
+        terminal.say_json(told)
         return
+    columns = [_("When (UTC)"), _("Who"), _("What"), _("Thing"), _("Before"), _("After")]
+    terminal.table(columns, ([_cell(one[name]) for name in SHOWN] for one in told))
 
-    def short(value: object) -> str:
-        return "" if value is None else json.dumps(value, ensure_ascii=False)
 
-    terminal.table(
-        [_("When (UTC)"), _("Who"), _("What"), _("Thing"), _("Before"), _("After")],
-        (
-            (f"{one.at:%Y-%m-%d %H:%M:%S}", one.by_name, one.action, one.thing, short(one.before), short(one.after))
-            for one in entries
-        ),
-    )
+def _cell(value: object) -> str:
+    import json
+    from datetime import datetime
+
+    if value is None or isinstance(value, str):
+        return value or ""
+    return f"{value:%Y-%m-%d %H:%M:%S}" if isinstance(value, datetime) else json.dumps(value, ensure_ascii=False)
 
 
 def _moment(text: str) -> datetime:

@@ -102,12 +102,14 @@ def list_keys(
         whole = keys if not unreviewed else reviewing.list_keys(session, territory and territory.upper())
         fits = reviewing.precisions(session, whole)
         missing, whole_count = reviewing.territories_without_keys(session), len(reviewing.territories_to_tell(session))
+        told = [_told(key, fits.get(key.territory_code)) for key in keys]
+        rows = [_row(key, fits.get(key.territory_code)) for key in keys]
     if as_json:
-        terminal.say_json([_told(key, fits.get(key.territory_code)) for key in keys])
+        terminal.say_json(told)
         return
     columns = [_("Territory"), _("Kind"), _("Key"), _("Name"), _("Covers"), _("Covered %"), _("Spilled %"),
                _("Source"), _("Reviewed")]  # fmt: skip
-    terminal.table(columns, (_row(key, fits.get(key.territory_code)) for key in keys), right=columns[5:7])
+    terminal.table(columns, rows, right=columns[5:7])
     if missing and territory is None:
         terminal.warn(
             _(

@@ -52,8 +52,12 @@ def rotate(
         return
     terminal.say(_("{count} secrets are now under the first key.", count=count))
     if not from_file:
-        terminal.say(_("The keys come from RELAIS_SECRET_KEYS: to change them, put a new one in front and run this again; "
-                       "then take the old ones out of the setting."))  # fmt: skip
+        terminal.say(
+            _(
+                "The keys come from RELAIS_SECRET_KEYS: to change them, put a new one in front and run this again; "
+                "then take the old ones out of the setting."
+            )
+        )
     elif dropped:
         terminal.say(_("{count} old keys were dropped. Keep a copy of the key file apart from backups.", count=dropped))
     else:

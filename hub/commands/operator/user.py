@@ -75,18 +75,16 @@ def list_people(as_json: AsJson = False) -> None:
 
     with reading(open_hub().engine) as session:
         people = joining.list_people(session)
-    if as_json:
-        terminal.say_json([_told(person, held) for person, held in people])
-        return
-    columns = [_("Number"), _("E-mail"), _("Name"), _("Roles"), _("Access")]
-    terminal.table(
-        columns,
-        (
+        told = [_told(person, held) for person, held in people]
+        rows = [
             (person.id, person.email, person.name, " ".join(_short(one) for one in held), _access(person))
             for person, held in people
-        ),
-        right=columns[:1],
-    )
+        ]
+    if as_json:
+        terminal.say_json(told)
+        return
+    columns = [_("Number"), _("E-mail"), _("Name"), _("Roles"), _("Access")]
+    terminal.table(columns, rows, right=columns[:1])
 
 
 def role(
@@ -125,6 +123,7 @@ def password(email: Email, password_file: PasswordFile = None) -> None:
     hub = open_hub()
     with reading(hub.engine) as session:
         person = joining.person_by_email(session, email)
+        session.expunge(person)
     assert person.id is not None
     known = _hashed(password_file, person.email, person.name)
     with writing(hub.engine) as session:
