@@ -18,6 +18,9 @@ from hub.domain.territory import Level, Territory, search_key
 MOST_NAMES = 20
 """How many communes a name may bring; a postcode brings all of its own."""
 
+LONGEST_QUERY = 120
+"""Characters; no name is half as long."""
+
 FIRST_RADIUS_KM = 25.0
 HALF_EARTH_KM = pi * EARTH_RADIUS_KM
 
@@ -66,7 +69,9 @@ def find_territories(session: Session, query: str) -> list[Found]:
     asked = _Asked.read(query)
     found = []
     if asked.digits is not None:
-        found = _with_postcode(session, asked.digits) + _with_insee(session, asked.digits)
+        found = _with_postcode(session, asked.digits)
+        if not asked.postal:
+            found += _with_insee(session, asked.digits)
     if asked.words:
         fitting = [one for one in found if _fits(one, asked.words)]
         # A postcode that does not exist is mostly a CEDEX: then the name decides.
@@ -93,7 +98,6 @@ _CEDEX = re.compile(r"\bcedex\b(?:\s+\d{1,2}\b)?", re.IGNORECASE)
 _CODE = re.compile(r"\b(?:\d[\dAB]\d{3}|\d{4})\b", re.IGNORECASE)
 _BRACKETS = re.compile(r"^(?P<name>.+?)\s*\((?P<departement>[^()]+)\)\s*$")
 _ARRONDISSEMENT = re.compile(r"^(paris|lyon|marseille) (\d{1,2}) ?(?:er|ere|e|eme|ieme)?(?: arr\w*)?$")
-_WORDS = 12
 
 
 @dataclass(frozen=True)
@@ -102,10 +106,15 @@ class _Asked:
 
     digits: str | None
     words: str
+    postal: bool = False
+    """Whether the digits can only be a postcode."""
 
     @classmethod
     def read(cls, query: str) -> _Asked:
-        text = _CEDEX.sub(" ", query[:200]).strip()
+        text, postal = _CEDEX.subn(" ", query.strip())
+        text = text.strip()
+        if len(text) > LONGEST_QUERY:
+            return cls(None, "")
         if re.fullmatch(r"[\d\s]+", text):
             text = re.sub(r"\s", "", text)  # « 35 000 »
         text = re.sub(r"^C-", "", text, flags=re.IGNORECASE)  # our own code of a commune
@@ -113,7 +122,7 @@ class _Asked:
         if code is None:
             return cls(None, text)
         words = (text[: code.start()] + " " + text[code.end() :]).strip()
-        return cls(code.group().upper().zfill(5), words if search_key(words) else "")
+        return cls(code.group().upper().zfill(5), words if search_key(words) else "", bool(postal))
 
 
 def _with_postcode(session: Session, digits: str) -> list[Found]:
@@ -181,7 +190,7 @@ def _matching(session: Session, key: str, *also: ColumnElement[bool]) -> list[Fo
     if not key:
         return []
     name_key = col(Commune.name_key)
-    words = [or_(name_key.like(f"{word}%"), name_key.like(f"% {word}%")) for word in key.split()[:_WORDS]]
+    words = [or_(name_key.like(f"{word}%"), name_key.like(f"% {word}%")) for word in key.split()]
     closeness = case((name_key == key, 0), (name_key.like(f"{key}%"), 1), else_=2)
     ended = case((col(Territory.ended_on).is_(None), 0), else_=1)
     order = (
