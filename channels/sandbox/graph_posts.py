@@ -136,10 +136,11 @@ class PostBox:
         }
         if published:
             self._refuse_repeat(post)
+        answer = {"id": post["id"], **self.show(post, params.get("fields", "id"))}
         for photo in photos:
             self._shelf.put("fb_photo", photo["id"], {**photo, "post_id": post["id"]})
         self._shelf.put("fb_post", post["id"], post)
-        return {"id": post["id"], **self.show(post, params.get("fields", "id"))}
+        return answer
 
     def add_photo(
         self,
