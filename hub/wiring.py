@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -38,6 +39,8 @@ class Hub:
     terms: Terms
     channel_for: Callable[[Account], Channel]
     patience: Patience = field(default_factory=Patience)
+    jitter: Callable[[], float] = random.random
+    """A number in 0..1 that spreads repeated tries."""
 
     @property
     def vault(self) -> Vault:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, or_
-from sqlmodel import Session, col, select, update
+from sqlmodel import Session, col, func, select, update
 
 from channels import (
     Blocked,
@@ -44,6 +44,9 @@ from hub.services import connecting, geotargeting
 S = DeliveryState
 BATCH = 64
 """Most deliveries of one claim."""
+
+PER_ACCOUNT = 8
+"""Most deliveries of one account in one claim: its calls go out one after the other, within one lease."""
 
 
 @dataclass(frozen=True)
@@ -94,28 +97,44 @@ def change_if(
 # --- Claim ----------------------------------------------------------------------------------------------
 
 
-def claim(session: Session, *, at: datetime, owner: str, patience: Patience, limit: int = BATCH) -> list[Claim]:
-    """Take what is due, oldest first; what is too late goes to a person instead."""
+def claim(
+    session: Session,
+    *,
+    at: datetime,
+    owner: str,
+    patience: Patience,
+    limit: int = BATCH,
+    account_id: int | None = None,
+) -> list[Claim]:
+    """Take what is due, oldest first and a few per account; what is too late goes to a person instead.
+
+    Accounts that somebody works on are left to them, unless `account_id` says that it is the caller.
+    """
     if open_hold(session):
         return []
-    sending = select(Delivery.account_id).where(Delivery.state == S.SENDING)
-    unknown = select(Delivery.text_key).where(Delivery.state == S.UNKNOWN)
+    conditions = [
+        col(Delivery.state) == S.WAITING,
+        col(Delivery.ready_at) <= at,
+        callable_account(at),
+        col(Delivery.text_key).not_in(select(Delivery.text_key).where(Delivery.state == S.UNKNOWN)),
+    ]
+    if account_id is None:
+        worked_on = select(Delivery.account_id).where(col(Delivery.state).in_([S.CLAIMED, S.SENDING]))
+        conditions.append(col(Delivery.account_id).not_in(worked_on))
+    else:
+        conditions.append(col(Delivery.account_id) == account_id)
+    order = (col(Delivery.ready_at), col(Delivery.due_at), col(Delivery.id))
+    place = func.row_number().over(partition_by=col(Delivery.account_id), order_by=order).label("place")
     due = (
-        select(Delivery)
+        select(Delivery.id, place)
         .join(Account, col(Account.id) == col(Delivery.account_id))
-        .where(
-            Delivery.state == S.WAITING,
-            Delivery.ready_at <= at,
-            callable_account(at),
-            col(Delivery.account_id).not_in(sending),
-            col(Delivery.text_key).not_in(unknown),
-        )
-        .order_by(col(Delivery.ready_at), col(Delivery.due_at), col(Delivery.id))
-        .limit(limit)
-        .with_for_update(skip_locked=True, of=Delivery)
+        .where(*conditions)
+        .subquery()
     )
+    first = select(due.c.id).where(due.c.place <= PER_ACCOUNT).order_by(due.c.place, due.c.id).limit(limit)
+    chosen = select(Delivery).where(col(Delivery.id).in_(first)).order_by(*order).with_for_update(skip_locked=True)
     claims = []
-    for delivery in session.exec(due):
+    for delivery in session.exec(chosen):
         if late := lateness(delivery, at, patience):
             delivery.state, delivery.reason = S.REVIEW, _(late)
             delivery.epoch += 1

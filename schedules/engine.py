@@ -1,0 +1,174 @@
+"""The small port behind which time knocks, and the embedded engine: one process, one file lock, a ticking clock."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from apscheduler.schedulers.background import BackgroundScheduler
+from filelock import FileLock, Timeout
+
+from hub.domain.errors import WrongState
+from hub.language import _
+from hub.wiring import Hub
+from schedules import dispatch
+from schedules.worker import Worker
+
+logger = logging.getLogger("relais.engine")
+
+JUMP = timedelta(seconds=5)
+"""A wall clock that moves so far against the boot-time clock has been set, or the machine slept."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """Something that is looked at again and again; `run` returns how much it found to do."""
+
+    name: str
+    every: timedelta
+    run: Callable[[Worker], int]
+    settles: bool = True
+    """Whether what it found is done with afterwards; what cannot be tidied now stays due."""
+
+
+@dataclass(frozen=True)
+class Pulse:
+    """How the engine is: whether its clock ticks, how long ago it last did, and what stands in its way."""
+
+    alive: bool
+    seconds_since_tick: float | None
+    trouble: str | None = None
+
+
+class Engine(Protocol):
+    """What doors may ask of whoever publishes."""
+
+    def wake(self) -> None:
+        """Something may be due now: look at once."""
+
+    def run_due(self) -> int:
+        """Do everything that is due now, wait for it, and return how much that was."""
+
+    def stop(self) -> None:
+        """Stop claiming, finish what is under way up to the deadline, and leave the rest to the leases."""
+
+
+class Embedded:
+    """APScheduler as a ticking clock in this process; the table knows what is due, so a lost tick costs a second."""
+
+    def __init__(self, hub: Hub, jobs: Sequence[Job], *, watch_clock: bool = True) -> None:
+        self.hub = hub
+        self.jobs = jobs
+        self._pool = ThreadPoolExecutor(hub.settings.workers, thread_name_prefix="relais")
+        self.worker = Worker(hub, self._pool)
+        self._lock = FileLock(hub.settings.lock_file)
+        self._scheduler: BackgroundScheduler | None = None
+        self._watch_clock = watch_clock
+        self._last_tick: float | None = None
+        self._drift: float | None = None
+        self._claim_again_at: datetime | None = None
+        self._stopping = threading.Event()
+
+    def take_lock(self) -> None:
+        """Become the one process that publishes from this home folder; WrongState when another one does."""
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout as error:
+            raise WrongState(
+                _(
+                    "Another Relais is already publishing from {home}. Stop it first, or use another RELAIS_HOME.",
+                    home=self.hub.settings.home.resolve(),
+                )
+            ) from error
+        # The lock proves that all earlier owners are dead: what they held is taken back at once.
+        dispatch.end_leases(self.worker, others_are_dead=True)
+
+    def start(self) -> None:
+        """Take the lock and begin to tick."""
+        self.take_lock()
+        self._scheduler = BackgroundScheduler(timezone="UTC", daemon=True)
+        for job in self.jobs:
+            self._scheduler.add_job(
+                self._tick,
+                "interval",
+                args=[job],
+                id=job.name,
+                seconds=job.every.total_seconds(),
+                coalesce=True,
+                max_instances=1,
+                misfire_grace_time=None,
+            )
+        # A tick that overlaps the last one is skipped on purpose; that is no news.
+        logging.getLogger("apscheduler").setLevel(logging.ERROR)
+        self._last_tick = time.monotonic()
+        self._scheduler.start()
+
+    def _tick(self, job: Job) -> None:
+        self._last_tick = time.monotonic()
+        if self._stopping.is_set() or self._clock_jumped():
+            return
+        try:
+            job.run(self.worker)
+        except Exception as error:  # the clock must go on ticking
+            self.worker.trouble = f"{job.name}: {type(error).__name__}"
+            logger.exception("job=%s failed", job.name)
+
+    def _clock_jumped(self) -> bool:
+        """Whether the wall clock was set lately: then nothing is claimed for one lease."""
+        if not self._watch_clock:
+            return False
+        now = self.hub.now()
+        drift = now.timestamp() - _boot_clock()
+        before, self._drift = self._drift, drift
+        if before is not None and abs(drift - before) > JUMP.total_seconds():
+            self._claim_again_at = now + self.hub.patience.lease
+            logger.warning("the clock jumped by %.0f s; nothing is claimed for one lease", drift - before)
+        return self._claim_again_at is not None and now < self._claim_again_at
+
+    def wake(self) -> None:
+        """Tick now."""
+        if self._scheduler:
+            for job in self.jobs:
+                self._scheduler.modify_job(job.name, next_run_time=self.hub.now())
+
+    def run_due(self) -> int:
+        """One round of every job, until a round finds nothing to do."""
+        done = 0
+        while True:
+            found = 0
+            for job in self.jobs:
+                number = job.run(self.worker)
+                found += number if job.settles else 0
+                self.worker.finish()
+            if not found:
+                return done
+            done += found
+
+    def pulse(self) -> Pulse:
+        """How the engine is."""
+        alive = self._scheduler is not None and bool(self._scheduler.running)
+        since = time.monotonic() - self._last_tick if self._last_tick is not None else None
+        return Pulse(alive, since, self.worker.trouble)
+
+    def stop(self) -> None:
+        """Stop ticking, wait for calls under way up to the deadline, let go of the lock."""
+        self._stopping.set()
+        if self._scheduler and self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+        if not self.worker.finish(timeout=self.hub.patience.deadline.total_seconds()):
+            logger.warning("calls are still under way; their leases will end by themselves")
+        self.worker.write_down()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._lock.release()
+
+
+def _boot_clock() -> float:
+    """Seconds on the clock that also counts sleep, where there is one."""
+    clock = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.clock_gettime(clock) if clock is not None else time.monotonic()

@@ -1,0 +1,78 @@
+"""Who works: one process with its calls in flight, and the answers that it could not write down yet."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+from collections.abc import Callable
+from concurrent.futures import Executor, Future, wait
+from dataclasses import dataclass, field
+
+from hub.wiring import Hub
+
+logger = logging.getLogger("relais")
+
+
+@dataclass
+class Worker:
+    """One process start: its name on leases, its pool, and what it is in the middle of."""
+
+    hub: Hub
+    pool: Executor
+    owner: str = field(default_factory=lambda: secrets.token_hex(8))
+    working: set[int] = field(default_factory=set)
+    """Deliveries that this process is working on: their leases are not taken back by itself."""
+    trouble: str | None = None
+    """Why work stands still here, for /healthz; None while all is well."""
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _unrecorded: list[Callable[[], None]] = field(default_factory=list)
+    """Writes of outcomes that failed (disk full, database gone): tried again before anything else."""
+    _futures: set[Future[None]] = field(default_factory=set)
+
+    def submit(self, task: Callable[[], None], *, what: str) -> None:
+        """Run a task in the pool; whatever it raises is logged and shown as trouble, never lost."""
+
+        def run() -> None:
+            try:
+                task()
+            except Exception as error:  # a pool has no one above who would see it
+                self.trouble = f"{what}: {type(error).__name__}"
+                logger.exception("task=%s failed", what)
+
+        future = self.pool.submit(run)
+        with self._lock:
+            self._futures.add(future)
+        future.add_done_callback(self._forget)
+
+    def _forget(self, future: Future[None]) -> None:
+        with self._lock:
+            self._futures.discard(future)
+
+    def finish(self, timeout: float | None = None) -> bool:
+        """Wait until nothing is in flight; False when time ran out first."""
+        while True:
+            with self._lock:
+                pending = set(self._futures)
+            if not pending:
+                return True
+            if wait(pending, timeout=timeout).not_done:
+                return False
+
+    def record(self, write: Callable[[], None]) -> None:
+        """Write an outcome down; when the store fails, keep it in memory and try again before anything new is begun."""
+        try:
+            write()
+        except Exception as error:  # a full disk must not lose what the network said
+            self.trouble = f"record: {type(error).__name__}"
+            logger.exception("an outcome could not be recorded; it is kept and tried again")
+            with self._lock:
+                self._unrecorded.append(write)
+
+    def write_down(self) -> bool:
+        """Try again what could not be recorded; False while that still fails, and nothing new may be begun."""
+        with self._lock:
+            kept, self._unrecorded = self._unrecorded, []
+        for write in kept:
+            self.record(write)
+        return not self._unrecorded
