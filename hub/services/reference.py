@@ -106,7 +106,7 @@ def read_communes(file: Path = SHIPPED / "communes.csv") -> list[CommuneRow]:
                     "departement, lat, lon and population, or be the JSON of geo.api.gouv.fr.",
                     file=file.name,
                     number=number,
-                    why=error,
+                    why=_("{column} is missing", column=error.args[0]) if isinstance(error, KeyError) else error,
                 )
             ) from error
     if not communes:

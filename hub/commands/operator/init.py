@@ -68,11 +68,12 @@ def _make_key(engine: Engine, settings: Settings) -> list[str]:
 
     keys = [key.get_secret_value() for key in settings.secret_keys] or read_keys(settings.key_file)
     with explained(engine), reading(engine) as session:
-        sealed = session.exec(select(Account).where(col(Account.secret).is_not(None))).first()
+        sealed = session.exec(select(Account.id, Account.secret).where(col(Account.secret).is_not(None))).first()
     if keys:
         vault = Vault(keys)
-        if sealed is not None and sealed.id is not None and sealed.secret is not None:
-            vault.open(sealed.id, sealed.secret)
+        match sealed:
+            case (int(account_id), str(secret)):
+                vault.open(account_id, secret)
         return []
     if sealed is not None:
         raise KeyTrouble(
@@ -102,6 +103,7 @@ def _fill(engine: Engine, settings: Settings) -> list[str]:
         done = _loaded(session, counts, own, at=at)
         if importing.make_portal_account(session, at=at):
             done.append(_("The portal account was made: approved posts can appear there."))
+            done.append(_("Next: “relais user add” makes the first administrator, “relais serve” starts Relais."))
     return done
 
 
