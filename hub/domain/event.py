@@ -48,6 +48,9 @@ class Timing(Typed):
     def _in_order(self) -> Timing:
         if self.begin.tzinfo or self.end.tzinfo:
             raise ValueError(_("Write event times without an offset: the event's zone says where they are meant."))
+        if not (1900 <= self.begin.year <= 2200 and 1900 <= self.end.year <= 2200):
+            # Near the ends of the calendar no zone can be applied.
+            raise ValueError(_("Check the year: {year} is not meant.", year=self.end.year))
         if self.end <= self.begin:
             raise ValueError(_("An event must end after it begins."))
         return self

@@ -36,6 +36,48 @@ def fingerprint_of(session: Session, post: Post, planned: Sequence[Planned]) -> 
     return fingerprint([geotargeting.whole(session, post).content, lines])
 
 
+def may_approve(session: Session, post: Post, by: Actor) -> bool:
+    """Whether this person may approve and return this post."""
+    try:
+        require_approver(session, post, by)
+    except NotAllowed:
+        return False
+    return True
+
+
+def allowed_steps(session: Session, post: Post, by: Actor) -> list[str]:
+    """What this person may do about this post now: edit, submit, withdraw, approve, return."""
+    codes = drafting.audience_of(session, post)
+    known = geotargeting.atlas(session, [*codes, *by.territories()])
+    steps = []
+    if drafting.can_still_change(session, post, by=by):
+        steps.append("edit")
+        if PostState.SUBMITTED in posts.ROADS[post.state]:
+            steps.append("submit")
+    writes = posts.can_change(by, known, codes, author_id=post.author_id)
+    if writes and PostState.WITHDRAWN in posts.ROADS[post.state]:
+        steps.append("withdraw")
+    if may_approve(session, post, by):
+        held = post.state is PostState.APPROVED and any(
+            line.verdict is Verdict.HELD for _approval, lines in approvals_of(session, post)[-1:] for line in lines
+        )
+        if post.state is PostState.SUBMITTED or held:
+            steps.append("approve")
+        if post.state is PostState.SUBMITTED:
+            steps.append("return")
+    return steps
+
+
+def approvals_of(session: Session, post: Post) -> list[tuple[Approval, list[ApprovalLine]]]:
+    """Every approval of a post with its lines, oldest first; void ones too."""
+    query = select(Approval).where(Approval.post_id == post.id).order_by(col(Approval.id))
+    told = []
+    for approval in session.exec(query).all():
+        lines = select(ApprovalLine).where(ApprovalLine.approval_id == approval.id).order_by(col(ApprovalLine.id))
+        told.append((approval, list(session.exec(lines))))
+    return told
+
+
 def approve(
     session: Session,
     post_id: int,

@@ -98,6 +98,9 @@ class Draft(Typed):
     def _wall(cls, value: datetime | None) -> datetime | None:
         if value is not None and value.tzinfo is not None:
             raise ValueError(_("Write the time without an offset, and the zone beside it."))
+        if value is not None and not 1900 <= value.year <= 2200:
+            # Far beyond any post, and near the ends of the calendar no zone can be applied.
+            raise ValueError(_("Check the year: {year} is not meant.", year=value.year))
         return value.replace(second=0, microsecond=0) if value else None
 
 
@@ -152,6 +155,42 @@ def list_posts(
                 found.append(row)
         before = rows[-1].id
     return found[:limit]
+
+
+def typed_of(session: Session, post: Post) -> Draft:
+    """The post as it was typed, so that it can be changed and handed in again; accounts by number."""
+    parts = geotargeting.whole(session, post)
+    return Draft(
+        kind=post.kind,
+        text=post.text,
+        variants={str(one.account_id): one.text for one in parts.destinations if one.text},
+        link=post.link,
+        pictures=[PictureOf(id=one.media_id, alt=one.alt) for one in parts.pictures],
+        event=Event.model_validate(post.event) if post.event else None,
+        when=datetime.fromisoformat(post.wall_time),
+        zone=post.zone,
+        fold=Fold(post.fold) if post.fold else None,
+        useless_after=_typed_end(session, post, parts),
+        audience=parts.audience,
+        accounts=[str(one.account_id) for one in parts.destinations],
+        accepts_unlimited=any(one.accepts_unlimited for one in parts.destinations),
+    )
+
+
+def _typed_end(session: Session, post: Post, parts: geotargeting.Whole) -> datetime | None:
+    """The wall time after which a post is useless, as typed; None where it is what would be taken anyway."""
+    zones = {post.zone}
+    if post.zone == LOCAL:
+        own = [account.territory_code for account in parts.accounts.values()]
+        known = geotargeting.atlas(session, [*parts.audience, *own])
+        zones = _local_zones(parts.audience, own, known)
+    wall, fold = datetime.fromisoformat(post.wall_time), Fold(post.fold) if post.fold else None
+    event = Event.model_validate(post.event) if post.event else None
+    usual = event.last_day_ends_at() if event else max(instant(wall, zone, fold) for zone in zones) + timedelta(days=1)
+    if post.useless_after == usual:
+        return None
+    # It was read in each zone, and the last instant kept: that of the zone whose clocks are furthest behind.
+    return min(post.useless_after.astimezone(zone_info(zone)).replace(tzinfo=None) for zone in zones)
 
 
 def _audiences(session: Session, rows: Sequence[Post]) -> dict[int, list[str]]:
@@ -229,6 +268,14 @@ def _changeable(session: Session, post_id: int, *, by: Actor) -> Post:
     if post.state is PostState.ARCHIVED or _gone_out(session, post):
         raise WrongState(_("This post has begun to go out, so it cannot change any more. Make a copy of it instead."))
     return post
+
+
+def can_still_change(session: Session, post: Post, *, by: Actor) -> bool:
+    """Whether this person may change the post as it stands now."""
+    codes = audience_of(session, post)
+    known = geotargeting.atlas(session, [*codes, *by.territories()])
+    allowed = posts.can_change(by, known, codes, author_id=post.author_id)
+    return allowed and post.state is not PostState.ARCHIVED and not _gone_out(session, post)
 
 
 def _gone_out(session: Session, post: Post) -> bool:
@@ -514,12 +561,14 @@ def _zones(
     """Every zone in which the wall time will be read."""
     if typed.zone != LOCAL:
         return {typed.zone}
-    zones = {known.zone(code) for code in audience} | {known.zone(code) for code in known.academies_of(audience)}
     accounts = select(Account.territory_code).where(col(Account.id).in_([one.account_id for one in destinations]))
-    for code in session.exec(accounts):
-        if known.intersection(audience, code):
-            zones.add(known.zone(code))
-    return zones
+    return _local_zones(audience, session.exec(accounts).all(), known)
+
+
+def _local_zones(audience: Sequence[str], accounts: Iterable[str], known: Atlas) -> set[str]:
+    """The zones of an audience, of its académies, and of the accounts (by territory) that speak to some of it."""
+    zones = {known.zone(code) for code in audience} | {known.zone(code) for code in known.academies_of(audience)}
+    return zones | {known.zone(code) for code in accounts if known.intersection(audience, code)}
 
 
 def _useless_after(typed: Draft, zones: set[str], due: Sequence[datetime]) -> datetime:

@@ -253,6 +253,13 @@ def revoke_token(session: Session, token_id: int, *, by: Actor | str, at: dateti
     note(session, "token.revoke", f"token:{token_id}", by=by, at=at, before={"name": token.name})
 
 
+def give_up_token(session: Session, plain: str, *, by: Actor | str, at: datetime) -> None:
+    """End the very token that somebody signs in with."""
+    token = _find_token(session, plain)
+    if token is not None and token.id is not None:
+        revoke_token(session, token.id, by=by, at=at)
+
+
 def list_tokens(session: Session, person_id: int) -> list[Token]:
     """The tokens of a person, the revoked ones too, oldest first."""
     return list(session.exec(select(Token).where(Token.person_id == person_id).order_by(col(Token.id))))

@@ -19,6 +19,10 @@ BATCH = 100
 """Most posts of one account asked about together (X takes a hundred ids at once)."""
 
 
+READING_ONLY = frozenset({"UsageCapExceeded"})
+"""Codes that stop readings but not publishing (X: the monthly cap on posts read)."""
+
+
 @dataclass(frozen=True)
 class Reading:
     """Posts of one account whose figures are due."""
@@ -117,7 +121,8 @@ def _roll_up(session: Session, delivery_id: int, figure: Figure, unit: Unit, *, 
 def note_failure(session: Session, reading: Reading, error: ChannelError, *, at: datetime, patience: Patience) -> None:
     """A reading that failed is tried again; it never changes anything else."""
     outcome = delivering.outcome_of(error, patience, at=at)
-    delivering.note_account(session, reading.account, outcome, at=at, patience=patience)
+    if error.code not in READING_ONLY:
+        delivering.note_account(session, reading.account, outcome, at=at, patience=patience)
     again = error.until if isinstance(error, Throttled) and error.until else at + patience.rate_wait
     for delivery_id in reading.receipts.values():
         delivery = session.get(Delivery, delivery_id)
@@ -154,3 +159,9 @@ def visits_of(session: Session, keys: Sequence[str]) -> dict[str, dict[Unit, int
         unit = Unit(kind)
         told[key][unit] = told[key].get(unit, 0) + count
     return told
+
+
+def figures_of(session: Session, delivery_id: int) -> list[ReachFigure]:
+    """The newest reading of each metric of one delivery, by name."""
+    query = select(ReachFigure).where(ReachFigure.delivery_id == delivery_id).order_by(col(ReachFigure.metric))
+    return list(session.exec(query))
