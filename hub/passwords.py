@@ -23,7 +23,7 @@ SHORTEST, LONGEST = 12, 128
 _HASHER = PasswordHasher(time_cost=2, memory_cost=46 * 1024, parallelism=1)
 """argon2id with 46 MiB and two passes: 50 to 250 ms on the machines that this runs on."""
 
-_SLOTS = threading.BoundedSemaphore(2)
+SLOTS = threading.BoundedSemaphore(2)
 """At most two at once: each takes memory and a core, and everybody may knock."""
 
 _WORD = 6
@@ -46,19 +46,19 @@ class Verdict:
 
 def hashed(password: str) -> str:
     """The argon2id hash of a password; slow on purpose, so never inside a transaction."""
-    with _SLOTS:
+    with SLOTS:
         return _HASHER.hash(_same(password))
 
 
 def check(known: str | None, password: str) -> Verdict:
     """Compare a password with a hash; without one, take the same time and say no."""
     tried = _same(password[: LONGEST * 2])
-    with _SLOTS:
+    with SLOTS:
         try:
             _HASHER.verify(known or _nobody(), tried)
         except (VerificationError, InvalidHashError):
             return Verdict(good=False)
-    if known is None:
+    if not known:
         return Verdict(good=False)
     return Verdict(good=True, stale=_HASHER.check_needs_rehash(known))
 

@@ -83,7 +83,9 @@ def list_accounts(session: Session, by: Actor | None = None) -> list[Account]:
 def get_account(session: Session, account_id: int, *, lock: bool = False) -> Account:
     """The account with this id, or NotFound."""
     query = select(Account).where(Account.id == account_id)
-    account = session.exec(query.with_for_update() if lock else query).one_or_none()
+    if lock:  # what another transaction changed meanwhile is read again
+        query = query.with_for_update().execution_options(populate_existing=True)
+    account = session.exec(query).one_or_none()
     if account is None:
         raise _unknown(account_id)
     return account

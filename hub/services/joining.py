@@ -41,7 +41,9 @@ USE_STEP: Final = timedelta(hours=1)
 def get_person(session: Session, person_id: int, *, lock: bool = False) -> Person:
     """The person with this id, or NotFound."""
     query = select(Person).where(Person.id == person_id)
-    person = session.exec(query.with_for_update() if lock else query).one_or_none()
+    if lock:  # what another transaction changed meanwhile is read again
+        query = query.with_for_update().execution_options(populate_existing=True)
+    person = session.exec(query).one_or_none()
     if person is None:
         raise NotFound(_("There is no person {ref}.", ref=person_id))
     return person
@@ -276,9 +278,13 @@ def actor_for_token(session: Session, token: str, at: datetime) -> Actor:
 def note_token_use(session: Session, token: str, at: datetime) -> None:
     """Remember that a token was used, to the hour."""
     known = _find_token(session, token)
-    if known is not None and (known.last_used_at is None or at - known.last_used_at >= USE_STEP):
+    if known is not None and _use_is_news(known, at):
         known.last_used_at = at
         session.add(known)
+
+
+def _use_is_news(token: Token | None, at: datetime) -> bool:
+    return token is not None and (token.last_used_at is None or at - token.last_used_at >= USE_STEP)
 
 
 def _find_token(session: Session, token: str) -> Token | None:
@@ -368,8 +374,8 @@ def actor_by_token(engine: Engine, token: str, *, at: datetime) -> Actor:
     """Who holds this token, with its use remembered; NotSignedIn otherwise."""
     with reading(engine) as session:
         actor = actor_for_token(session, token, at)
-        known = _find_token(session, token)
-    if known is not None and (known.last_used_at is None or at - known.last_used_at >= USE_STEP):
+        worth_noting = _use_is_news(_find_token(session, token), at)
+    if worth_noting:
         with writing(engine) as session:
             note_token_use(session, token, at)
     return actor
