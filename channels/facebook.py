@@ -269,8 +269,7 @@ class FacebookPage:
         """Facebook must have kept exactly the asked targeting; else the draft goes, and nothing is published."""
         if _kept(post.get("targeting")) == _asked(message.targeting):
             return
-        if post.get("is_published") is not True:
-            self._discard(str(post["id"]))
+        self._discard(str(post["id"]))  # above all when it should turn out to be seen already
         raise Refused("Facebook did not keep the limit of this post to its territory.", code="targeting_lost")
 
     def _discard(self, draft_id: str) -> None:

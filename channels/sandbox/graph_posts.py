@@ -95,6 +95,14 @@ class PostBox:
         self._clock = clock
         self.flat_targeting = False
         """Whether targeting is read back in the older flat shape."""
+        # What is looked at on every call, so that thousands of posts cost no more than ten.
+        self._posts_made = sum(1 for _ in shelf.all("fb_post"))
+        self._photos_made = sum(1 for _ in shelf.all("fb_photo"))
+        self._scheduled_ids = {post["id"] for post in shelf.all("fb_post") if post["scheduled_at"]}
+        self._published_ids: dict[str, list[str]] = {}
+        published = [post for post in shelf.all("fb_post") if post["published_at"]]
+        for post in sorted(published, key=lambda post: post["published_at"]):
+            self._published_ids.setdefault(post["page_id"], []).append(post["id"])
 
     # --- creating ---
 
@@ -116,7 +124,8 @@ class PostBox:
         if "drop_targeting" in effects:
             targeting = None
         now = self._now()
-        number = str(122_000_000_000_000 + sum(1 for _ in self._shelf.all("fb_post")) + 1)
+        self._posts_made += 1
+        number = str(122_000_000_000_000 + self._posts_made)
         post = {
             "id": f"{page['id']}_{number}",
             "page_id": page["id"],
@@ -139,7 +148,7 @@ class PostBox:
         answer = {"id": post["id"], **self.show(post, params.get("fields", "id"))}
         for photo in photos:
             self._shelf.put("fb_photo", photo["id"], {**photo, "post_id": post["id"]})
-        self._shelf.put("fb_post", post["id"], post)
+        self._keep(post)
         return answer
 
     def add_photo(
@@ -161,8 +170,9 @@ class PostBox:
             raise bad_parameter("Your photos couldn't be uploaded: the file is too large", 1366046)
         published = _flag(params, "published", True)
         _flag(params, "temporary", False)
+        self._photos_made += 1
         photo = {
-            "id": str(333_000_000 + sum(1 for _ in self._shelf.all("fb_photo"))),
+            "id": str(333_000_000 + self._photos_made),
             "page_id": page["id"],
             "alt": params.get("alt_text_custom", ""),
             "size": len(upload.data),
@@ -229,12 +239,21 @@ class PostBox:
 
     def _refuse_repeat(self, post: dict[str, Any]) -> None:
         """Code 506: the page's latest post says the same to the same people."""
-        said = [other for other in self.live(post["page_id"]) if other["id"] != post["id"]]
-        if not said:
-            return
-        latest = max(said, key=lambda other: (other["published_at"], other["id"]))
-        if all(latest[part] == post[part] for part in ("message", "link", "targeting")):
-            raise GraphProblem(506, "(#506) Duplicate status message")
+        for other_id in reversed(self._published_ids.get(post["page_id"], [])):
+            latest = self.find(other_id)
+            if latest and other_id != post["id"]:
+                if all(latest[part] == post[part] for part in ("message", "link", "targeting")):
+                    raise GraphProblem(506, "(#506) Duplicate status message")
+                return
+
+    def _keep(self, post: dict[str, Any]) -> None:
+        """Put a post on the shelf, and its id where it is looked for."""
+        before = self._shelf.get("fb_post", post["id"])
+        if post["published_at"] and not (before and before["published_at"]):
+            self._published_ids.setdefault(post["page_id"], []).append(post["id"])
+        waits = post["scheduled_at"] and not post["deleted"]
+        (self._scheduled_ids.add if waits else self._scheduled_ids.discard)(post["id"])
+        self._shelf.put("fb_post", post["id"], post)
 
     # --- changing ---
 
@@ -257,22 +276,22 @@ class PostBox:
                 self._refuse_repeat(changed)
                 now = self._now()
                 changed.update(published_at=now, scheduled_at=None, visible_at=now + effects.get("late", 0))
-        self._shelf.put("fb_post", post["id"], changed)
+        self._keep(changed)
         return {"success": True}
 
     def delete(self, post: dict[str, Any]) -> dict[str, Any]:
         """DELETE /{post}."""
-        self._shelf.put("fb_post", post["id"], {**post, "deleted": True})
+        self._keep({**post, "deleted": True})
         return {"success": True}
 
     def tick(self) -> None:
         """Publish what was scheduled for a moment that has come."""
         now = self._now()
-        for post in self._shelf.all("fb_post"):
-            if post["scheduled_at"] and post["scheduled_at"] <= now and not post["deleted"]:
+        for post_id in sorted(self._scheduled_ids):
+            post = self.find(post_id)
+            if post and post["scheduled_at"] <= now:
                 moment = post["scheduled_at"]
-                done = {**post, "published_at": moment, "visible_at": moment, "scheduled_at": None}
-                self._shelf.put("fb_post", post["id"], done)
+                self._keep({**post, "published_at": moment, "visible_at": moment, "scheduled_at": None})
 
     # --- reading ---
 
@@ -283,11 +302,8 @@ class PostBox:
 
     def live(self, page_id: str) -> list[dict[str, Any]]:
         """What can be seen on a page."""
-        return [
-            post
-            for post in self._shelf.all("fb_post")
-            if post["page_id"] == page_id and post["published_at"] and not post["deleted"]
-        ]
+        posts = [self.find(post_id) for post_id in self._published_ids.get(page_id, [])]
+        return [post for post in posts if post]
 
     def list_published(self, page_id: str, params: dict[str, str], base: str) -> dict[str, Any]:
         """GET /{page}/published_posts, newest first, within since and until."""
@@ -300,15 +316,13 @@ class PostBox:
             post for post in self.live(page_id) if since <= post["published_at"] <= until and post["visible_at"] <= now
         ]
         posts.sort(key=lambda post: (post["published_at"], post["id"]), reverse=True)
-        return paged([self.show(post, params.get("fields", "")) for post in posts], params, base)
+        answer = paged(posts, params, base)
+        return {**answer, "data": [self.show(post, params.get("fields", "")) for post in answer["data"]]}
 
     def list_scheduled(self, page_id: str, params: dict[str, str], base: str) -> dict[str, Any]:
         """GET /{page}/scheduled_posts."""
-        posts = [
-            post
-            for post in self._shelf.all("fb_post")
-            if post["page_id"] == page_id and post["scheduled_at"] and not post["deleted"]
-        ]
+        waiting = [self.find(post_id) for post_id in sorted(self._scheduled_ids)]
+        posts = [post for post in waiting if post and post["page_id"] == page_id]
         fields = params.get("fields", "id,message,scheduled_publish_time")
         return paged([self.show(post, fields) for post in posts], params, base)
 

@@ -207,6 +207,59 @@ def test_a_published_draft_stays_published_when_its_address_cannot_be_read(page:
     )
 
 
+def test_a_draft_of_an_earlier_try_that_nobody_sees_yet_is_published(page: PageStage) -> None:
+    draft_id = page.channel.prepare(GATED).draft_id
+
+    receipt = page.publish(replace(GATED, draft_id=draft_id))
+
+    assert [post["id"] for post in page.posts] == [receipt.remote_id] == [draft_id]
+
+
+def test_a_draft_that_cannot_be_read_yet_is_tried_again(page: PageStage) -> None:
+    page.play(graph_error(100, 33, method="GET"))
+
+    assert isinstance(mistake(lambda: page.channel.prepare(GATED)), Unreachable)
+    assert page.posts == []
+
+
+def test_a_draft_that_facebook_refuses_to_publish_is_refused(page: PageStage) -> None:
+    prepared = page.channel.prepare(GATED)
+    page.play(graph_error(368, 1404082, method="POST"))
+
+    assert isinstance(mistake(lambda: page.channel.publish(prepared, Deadline.after(5))), Refused)
+
+
+@pytest.mark.parametrize("answer", [{"success": False}, {"success": "true"}, {}, {"id": "111_1"}])
+def test_a_draft_is_only_published_when_facebook_says_so(page: PageStage, answer: dict[str, Any]) -> None:
+    prepared = page.channel.prepare(GATED)
+    page.play(faults.answer(answer, status=200, method="POST"))
+
+    assert isinstance(mistake(lambda: page.channel.publish(prepared, Deadline.after(5))), Uncertain)
+
+
+def test_a_draft_that_cannot_be_removed_is_refused_all_the_same(page: PageStage) -> None:
+    page.play(named("drop_targeting"), named("html_502", method="DELETE"))
+
+    assert isinstance(mistake(lambda: page.channel.prepare(GATED)), Refused)
+    assert page.posts == []
+
+
+def test_a_post_that_is_seen_too_early_with_the_wrong_limit_is_taken_down(page: PageStage) -> None:
+    page.publish(HELLO)
+    (post,) = page.posts
+    page.play(faults.answer({"id": post["id"]}, status=200, path=CREATE))
+
+    assert isinstance(mistake(lambda: page.channel.prepare(GATED)), Refused)
+    assert page.posts == []
+
+
+def test_a_link_alone_is_a_post(page: PageStage) -> None:
+    receipt = page.publish(Message("", key="k7", link=LINK))
+
+    assert [(post["message"], post["link"]) for post in page.posts] == [("", LINK)]
+    assert [one.remote_id for one in page.channel.find(Message("", key="k7", link=LINK), NOON)] == [receipt.remote_id]
+
+
 # --- What goes wrong: every row of the table of codes -----------------------------------------------
 
 TEMPORARY = [(1, None), (1, 99), (2, None), (1363047, None), (100, 1363047), (1609010, None), (100, 1609010)]
@@ -477,6 +530,26 @@ def test_a_removal_without_a_yes_is_uncertain(page: PageStage) -> None:
     assert isinstance(mistake(lambda: page.channel.remove(receipt)), Uncertain)
 
 
+def test_a_removal_that_is_not_allowed_says_so(page: PageStage) -> None:
+    receipt = page.publish(HELLO)
+    page.play(graph_error(100, method="DELETE"))
+
+    assert isinstance(mistake(lambda: page.channel.remove(receipt)), Refused)
+
+
+@pytest.mark.parametrize("answer", [{}, {"id": ""}, {"error": {}}])
+def test_a_post_that_is_answered_without_its_id_was_not_read(page: PageStage, answer: dict[str, Any]) -> None:
+    page.play(faults.answer(answer, status=200))
+
+    assert isinstance(mistake(lambda: page.channel.find(replace(GATED, draft_id="111_1"), NOON)), Unreachable)
+
+
+def test_a_post_that_may_not_be_read_is_not_taken_for_gone(page: PageStage) -> None:
+    page.play(graph_error(100))
+
+    assert isinstance(mistake(lambda: page.channel.find(replace(GATED, draft_id="111_1"), NOON)), Refused)
+
+
 # --- How much use is left ---------------------------------------------------------------------------
 
 
@@ -708,6 +781,38 @@ def test_an_expired_token_is_no_missing_figure(page: PageStage) -> None:
     assert isinstance(mistake(lambda: page.channel.figures([receipt])), Unauthorized)
 
 
+def test_figures_of_another_refusal_are_an_error(page: PageStage) -> None:
+    receipt = page.publish(HELLO)
+    page.play(graph_error(803, path="/insights$"))
+
+    assert isinstance(mistake(lambda: page.channel.figures([receipt])), Refused)
+
+
+def test_a_post_that_goes_while_it_is_counted_has_no_figures(page: PageStage) -> None:
+    receipt = page.publish(HELLO)
+    page.play(graph_error(100, path="/insights$"), graph_error(100, 33, path="/insights$"))
+
+    assert page.channel.figures([receipt]).by_post == {}
+
+
+@pytest.mark.parametrize("values", [None, [], [None], {}])
+def test_a_metric_without_values_is_missing(page: PageStage, values: Any) -> None:
+    receipt = page.publish(HELLO)
+    entry = {"name": "post_clicks", "period": "lifetime", "values": values}
+    page.play(faults.answer({"data": [entry]}, status=200, path="/insights$"))
+
+    figures = page.channel.figures([receipt]).by_post[receipt.remote_id]
+
+    assert [figure.value for figure in figures] == [None] * 4
+
+
+def test_a_limit_while_counting_is_told(page: PageStage) -> None:
+    receipt = page.publish(HELLO)
+    page.play(graph_error(80001, path="/insights$"))
+
+    assert isinstance(mistake(lambda: page.channel.figures([receipt])), Throttled)
+
+
 # --- How it is ----------------------------------------------------------------------------------------
 
 
@@ -823,6 +928,40 @@ def test_a_small_page_is_told_about_the_setting(page: PageStage) -> None:
 @pytest.mark.parametrize(
     ("fault", "code"),
     [
+        (graph_error(190, path="/debug_token$"), "app_secret_wrong"),
+        (graph_error(100, path="/debug_token$"), "app_secret_wrong"),
+        (graph_error(2, status=503, path="/debug_token$"), "unreachable"),
+        (graph_error(4, path="/debug_token$"), "throttled"),
+    ],
+)
+def test_what_stops_the_look_at_the_token_is_its_finding(page: PageStage, fault: Fault, code: str) -> None:
+    page.play(fault)
+
+    assert [found for _, found in checked(page, **WITH_APP)] == [code]
+
+
+@pytest.mark.parametrize(
+    ("changes", "codes"),
+    [
+        ({"type": "USER"}, ["not_a_page_token"]),
+        ({"app_id": "901"}, ["wrong_app"]),
+        ({"data_access_expires_at": int((NOON + timedelta(days=2)).timestamp())}, ["data_access_ends_soon"]),
+        ({"is_valid": False}, ["token_invalid"]),
+        ({"is_valid": False, "error": {"code": 190, "subcode": 463, "message": "x"}}, ["token_expired"]),
+        ({"scopes": None}, ["permission_missing", "permission_missing", "figures_permission_missing"]),
+    ],
+)
+def test_the_token_itself_is_looked_at(page: PageStage, changes: dict[str, Any], codes: list[str]) -> None:
+    scopes = ["pages_manage_posts", "pages_read_engagement", "read_insights"]
+    token = {"app_id": "900", "type": "PAGE", "is_valid": True, "expires_at": 0, "scopes": scopes, **changes}
+    page.play(faults.answer({"data": token}, status=200, path="/debug_token$"))
+
+    assert [code for _, code in checked(page, **WITH_APP)] == codes
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
         (graph_error(4), "throttled"),
         (graph_error(368), "account_blocked"),
         (graph_error(2, status=503), "unreachable"),
@@ -931,6 +1070,16 @@ def test_a_wrong_secret_connects_nobody(page: PageStage) -> None:
     )
 
     assert short not in str(error)
+
+
+def test_an_exchange_without_a_token_connects_nobody(page: PageStage) -> None:
+    page.play(faults.answer({"token_type": "bearer"}, status=200))
+
+    error = mistake(
+        lambda: exchange_user_token(app_id="900", app_secret="x", user_token="y", base_url=page.sandbox.url)
+    )
+
+    assert isinstance(error, Unreachable)
 
 
 # --- Rules ------------------------------------------------------------------------------------------------
