@@ -1,0 +1,1 @@
+"""The house itself: its floors, names, docs, catalogue, and what is shipped."""

@@ -1,0 +1,143 @@
+"""The docs are true: they name every room, command and setting, and their pictures are those of the code."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from hub.settings import Settings
+from tests.house.tree import FLOORS, ROOT, modules, read, rooms, tracked
+
+OUTSIDE = {"http", "https", "mailto"}
+DOORS = (
+    "install",
+    "check",
+    "test",
+    "test-all",
+    "demo",
+    "run",
+    "migrate",
+    "bench",
+    "docs",
+    "wheel",
+    "catalogues",
+    "lock",
+)
+
+
+def test_the_tour_shows_every_room_and_no_other() -> None:
+    shown = re.findall(r"^\| `([^`]+)` \| \S", read("docs/tour.md"), re.MULTILINE)
+    drawers = {path for path in shown if not path.endswith(".py") and (ROOT / path).is_dir()}
+
+    assert sorted(set(rooms()) - set(shown)) == [], "rooms that the tour does not show"
+    assert sorted(set(shown) - set(rooms()) - drawers) == [], "shown, but not there"
+    assert sorted(path for path in set(shown) if shown.count(path) > 1) == []
+
+
+def test_what_is_drawn_from_the_code_is_current() -> None:
+    told = subprocess.run(
+        [sys.executable, "-m", "tests.house.drawn", "--check"],
+        cwd=ROOT,
+        env={**os.environ, "RELAIS_LANGUAGE": "en"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert told.returncode == 0, told.stdout + told.stderr + "Run: make docs"
+
+
+def _settings_rows() -> dict[str, str]:
+    """Name → default, as docs/settings.md gives them."""
+    rows = re.findall(r"^\| `(RELAIS_[A-Z_]+)` \| ([^|]*) \| \S", read("docs/settings.md"), re.MULTILINE)
+    assert len({name for name, _ in rows}) == len(rows)
+    return dict(rows)
+
+
+def test_every_setting_is_explained_with_its_default() -> None:
+    told = _settings_rows()
+    wrong = []
+    for name, field in Settings.model_fields.items():
+        variable = f"RELAIS_{name.upper()}"
+        default = field.default
+        plain = isinstance(default, str | int | float) or type(default).__name__ == "Decimal"
+        shown = str(default).lower() if isinstance(default, bool) else str(default)
+        if variable not in told:
+            wrong.append(f"{variable} is not explained")
+        elif plain and f"`{shown}`" not in told[variable]:
+            wrong.append(f"{variable} is {shown} by default, not {told[variable]}")
+
+    assert wrong == []
+
+
+def test_every_variable_that_the_code_reads_is_explained() -> None:
+    told = set(_settings_rows())
+    fields = {f"RELAIS_{name.upper()}" for name in Settings.model_fields}
+    read_here = {
+        node.value
+        for path in modules(*FLOORS)
+        for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and re.fullmatch(r"RELAIS_[A-Z_]*[A-Z]", node.value)
+    }
+
+    assert sorted(read_here - told) == [], "read, but not explained"
+    assert sorted(told - fields - read_here) == [], "explained, but never read"
+
+
+@pytest.mark.parametrize("page", [str(path.relative_to(ROOT)) for path in tracked() if path.suffix == ".md"])
+def test_every_link_leads_somewhere(page: str) -> None:
+    text = re.sub(r"```.*?```", "", read(page), flags=re.DOTALL)
+    targets = re.findall(r"\]\(([^)\s]+)\)", text)
+    broken = [
+        target
+        for target in targets
+        if urlsplit(target).scheme not in OUTSIDE
+        and not target.startswith("#")
+        and not ((ROOT / page).parent / target.split("#")[0]).exists()
+    ]
+
+    assert broken == []
+
+
+def test_every_decision_has_its_four_parts() -> None:
+    parts = ["## Context", "## Choice", "## Why", "## What we gave up"]
+    pages = sorted((ROOT / "docs/decisions").glob("[0-9]*.md"))
+
+    told = {page.name: re.findall(r"^## .*", page.read_text(encoding="utf-8"), re.MULTILINE) for page in pages}
+
+    assert told
+    assert {name: found for name, found in told.items() if found[: len(parts)] != parts} == {}
+
+
+def test_every_dependency_has_its_reason() -> None:
+    import tomllib
+
+    project = tomllib.loads(read("pyproject.toml"))
+    wanted = [*project["project"]["dependencies"], *project["project"]["optional-dependencies"]["dev"]]
+    names = {re.match(r"[\w.-]+", one).group() for one in wanted}  # type: ignore[union-attr]
+    shown = set(re.findall(r"^\| `([\w.-]+)` \|", read("docs/decisions/0001-dependencies.md"), re.MULTILINE))
+
+    assert sorted(names ^ shown) == []
+
+
+def test_make_help_lists_every_door() -> None:
+    told = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+    shown = re.findall(r"^make (\S+) +\S", told, re.MULTILINE)
+    assert [door for door in DOORS if door not in shown] == []
+
+
+def test_the_readme_fits_one_screen() -> None:
+    lines = Path(ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+
+    assert 15 <= len(lines) <= 60
+    assert {"make demo", "make test"} <= {line.strip() for line in lines}
