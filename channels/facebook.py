@@ -1,24 +1,16 @@
-"""A Facebook page, through facebook-sdk: what it takes, publishing, reading back, figures, and how it is.
-
-What `check` finds, as codes: ok, targeting_may_need_setting, permissions_not_checked, token_expired, token_revoked,
-token_invalid, token_expires_soon, data_access_ends_soon, not_a_page_token, wrong_page, wrong_app, app_secret_wrong,
-permission_missing, figures_permission_missing, account_blocked, throttled, unreachable, version_answered_differs,
-check_refused.
-"""
+"""A Facebook page, through facebook-sdk: what it takes, publishing, reading back, figures, and how it is."""
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import urlsplit
 
+from channels import facebook_health
 from channels.base import (
-    Blocked,
     ChannelError,
     Deadline,
     Figure,
@@ -33,15 +25,29 @@ from channels.base import (
     Problem,
     Receipt,
     Refused,
-    Targeting,
-    Throttled,
     Unauthorized,
     Uncertain,
     UnitKind,
     Unreachable,
-    normalised,
 )
 from channels.facebook_calls import VERSION, GraphCalls
+from channels.facebook_connecting import PageGrant, UserToken, exchange_user_token, list_pages
+from channels.facebook_reading import (
+    asked,
+    data,
+    fields_of,
+    figure,
+    id_of,
+    instant,
+    kept,
+    moment,
+    pages,
+    said,
+    same,
+    total,
+)
+
+__all__ = ["METRICS", "FacebookPage", "FacebookRules", "PageGrant", "UserToken", "exchange_user_token", "list_pages"]
 
 METRICS: Final[tuple[tuple[str, UnitKind], ...]] = (
     ("post_total_media_view_unique", UnitKind.PEOPLE),
@@ -51,21 +57,9 @@ METRICS: Final[tuple[tuple[str, UnitKind], ...]] = (
 )
 """What is asked of a post: Facebook's own names, and what they count."""
 
-NOT_AVAILABLE: Final = "not available"
 CLOCKS_APART: Final = timedelta(minutes=2)
 """How far before the asked moment reading back begins, as the network's clock is not ours."""
-SOON: Final = timedelta(days=14)
-MOST_PAGES: Final = 50
-FEWEST_FOLLOWERS_TO_GATE: Final = 5000
-"""Below this a page may need a setting of its own before it can limit its audience; to be confirmed."""
-
-TO_PUBLISH: Final = ("pages_manage_posts", "pages_read_engagement")
-TO_COUNT: Final = ("read_insights",)
-EXPIRED: Final = frozenset({"190/463", "190/490"})
-INVALID: Final = frozenset({"190", "190/467"})
 GONE: Final = "100/33"
-NO_PAGE_TOKEN: Final = "190/2069032"  # noqa: S105 - a code
-
 POST_FIELDS: Final = (
     "id,message,created_time,permalink_url,is_published,targeting,"
     "attachments{media_type,type,url,unshimmed_url,target,subattachments}"
@@ -133,13 +127,6 @@ class FacebookRules:
         countries = message.targeting.countries
         if len(countries) > self.max_countries:
             yield Problem("too_many_countries", {"count": len(countries), "max": self.max_countries})
-
-
-def said(message: Message) -> str:
-    """The text as it is posted: pictures leave no room for a link beside them, so it closes the text."""
-    if message.link and message.pictures and message.link not in message.text:
-        return f"{message.text}\n\n{message.link}".strip()
-    return message.text.strip()
 
 
 # --- The page ---------------------------------------------------------------------------------------
@@ -212,8 +199,8 @@ class FacebookPage:
         media_ids = tuple(self._upload(picture, place) for place, picture in enumerate(message.pictures, start=1))
         if not message.targeting and not self._two_step:
             return Prepared(message, media_ids=media_ids)
-        made = self._calls.quiet_post(f"{self._page_id}/feed", {**_fields(message, media_ids), "published": "false"})
-        draft_id = _id_of(made)
+        made = self._calls.quiet_post(f"{self._page_id}/feed", {**fields_of(message, media_ids), "published": "false"})
+        draft_id = id_of(made)
         if draft_id is None:
             raise Unreachable("Facebook made a draft without saying which.", trace_id=self._calls.trace_id)
         draft = self._read(draft_id)
@@ -232,9 +219,9 @@ class FacebookPage:
             return self._publish_draft(prepared.draft_id, deadline)
         if prepared.message.targeting:  # published at once, its gate could only be looked at too late
             raise Refused("A gated post is only published from its draft.")
-        fields = {**_fields(prepared.message, prepared.media_ids), "fields": "id,permalink_url,created_time"}
+        fields = {**fields_of(prepared.message, prepared.media_ids), "fields": "id,permalink_url,created_time"}
         made = self._calls.post(f"{self._page_id}/feed", fields, deadline)
-        remote_id = _id_of(made)
+        remote_id = id_of(made)
         if remote_id is None:
             raise Uncertain("Facebook said yes without an id.", status=200, trace_id=self._calls.trace_id)
         return self._receipt({**made, "id": remote_id}, trace_id=self._calls.trace_id)
@@ -260,14 +247,14 @@ class FacebookPage:
         fields = {"published": "false", **({"alt_text_custom": picture.alt} if picture.alt else {})}
         file = (f"picture-{place}.{kind}", picture.data, picture.mime)
         made = self._calls.quiet_post(f"{self._page_id}/photos", fields, file)
-        media_id = _id_of(made)
+        media_id = id_of(made)
         if media_id is None:
             raise Unreachable("Facebook took a picture without saying which.", trace_id=self._calls.trace_id)
         return media_id
 
     def _compare_gate(self, message: Message, post: Mapping[str, Any]) -> None:
         """Facebook must have kept exactly the asked targeting; else the draft goes, and nothing is published."""
-        if _kept(post.get("targeting")) == _asked(message.targeting):
+        if kept(post.get("targeting")) == asked(message.targeting):
             return
         self._discard(str(post["id"]))  # above all when it should turn out to be seen already
         raise Refused("Facebook did not keep the limit of this post to its territory.", code="targeting_lost")
@@ -298,12 +285,12 @@ class FacebookPage:
             return [self._receipt(post)] if post and post.get("is_published") is True else []
         start = str(int((since - CLOCKS_APART).timestamp()))
         posts = self._published(start)
-        return [self._receipt(post) for post in posts if _same(message, post)]
+        return [self._receipt(post) for post in posts if same(message, post)]
 
     def _published(self, since: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
         args = {"fields": POST_FIELDS, "since": since, "limit": "100"}
-        for page in _pages(self._calls, f"{self._page_id}/published_posts", args):
+        for page in pages(self._calls, f"{self._page_id}/published_posts", args):
             found.extend(page)
         return found
 
@@ -315,7 +302,7 @@ class FacebookPage:
             if error.code == GONE:
                 return None
             raise
-        if _id_of(post) is None:
+        if id_of(post) is None:
             raise Unreachable("Facebook's answer about a post says nothing.", trace_id=self._calls.trace_id)
         return post
 
@@ -325,7 +312,7 @@ class FacebookPage:
         return Receipt(
             remote_id,
             url=url if isinstance(url, str) and url else f"https://www.facebook.com/{remote_id}",
-            posted_at=_moment(post.get("created_time")),
+            posted_at=moment(post.get("created_time")),
             trace_id=trace_id,
         )
 
@@ -337,7 +324,7 @@ class FacebookPage:
         for receipt in receipts:
             values = self._values(receipt.remote_id, [name for name, _ in self._metrics])
             if values is not None:
-                found[receipt.remote_id] = tuple(_figure(name, unit, values.get(name)) for name, unit in self._metrics)
+                found[receipt.remote_id] = tuple(figure(name, unit, values.get(name)) for name, unit in self._metrics)
         return Figures(found)
 
     def _values(self, post_id: str, names: list[str]) -> dict[str, int | None] | None:
@@ -356,7 +343,7 @@ class FacebookPage:
                 return {}
             raise
         else:
-            return {str(entry.get("name")): _total(entry) for entry in _data(answer)}
+            return {str(entry.get("name")): total(entry) for entry in data(answer)}
         values: dict[str, int | None] = {}
         for name in names:
             part = self._values(post_id, [name])
@@ -372,8 +359,11 @@ class FacebookPage:
         try:
             page = self._calls.get("me", fields="id,name,category,followers_count")
         except ChannelError as error:
-            return Health((_finding_of(error),))
-        findings = [*self._findings_of_version(), *self._findings_of_page(page)]
+            return Health((facebook_health.of_error(error),))
+        findings = [
+            *facebook_health.of_version(self._calls.version, self._calls.header.get("facebook-api-version")),
+            *facebook_health.of_page(self._page_id, page),
+        ]
         expires_at = None
         if self._app is None:
             findings.append(Finding(Light.GREEN, "permissions_not_checked"))
@@ -383,307 +373,11 @@ class FacebookPage:
             except (Unauthorized, Refused):
                 findings.append(Finding(Light.RED, "app_secret_wrong"))
             except ChannelError as error:
-                findings.append(_finding_of(error))
+                findings.append(facebook_health.of_error(error))
             else:
                 details = token if isinstance(token, dict) else {}
-                expires_at = _instant(details.get("expires_at"))
-                findings.extend(self._findings_of_token(details, self._calls.moment))
+                expires_at = instant(details.get("expires_at"))
+                findings.extend(facebook_health.of_token(self._app_id, details, self._calls.moment))
         if not any(finding.light is not Light.GREEN for finding in findings):
             findings.insert(0, Finding(Light.GREEN, "ok"))
-        return Health(tuple(findings), name=page.get("name"), remote_id=_id_of(page), expires_at=expires_at)
-
-    def _findings_of_version(self) -> Iterator[Finding]:
-        answered = self._calls.header.get("facebook-api-version")
-        if answered and answered != self._calls.version:
-            details = {"asked": self._calls.version, "answered": answered}
-            yield Finding(Light.AMBER, "version_answered_differs", details)
-
-    def _findings_of_page(self, page: Mapping[str, Any]) -> Iterator[Finding]:
-        if page.get("id") != self._page_id:
-            details = {"expected": self._page_id, "found": str(page.get("id")), "name": str(page.get("name"))}
-            yield Finding(Light.RED, "wrong_page", details)
-        followers = page.get("followers_count")
-        if isinstance(followers, int) and followers < FEWEST_FOLLOWERS_TO_GATE:
-            yield Finding(Light.GREEN, "targeting_may_need_setting", {"followers": str(followers)})
-
-    def _findings_of_token(self, token: Mapping[str, Any], now: datetime | None) -> Iterator[Finding]:
-        error = token.get("error") if isinstance(token.get("error"), dict) else {}
-        if token.get("is_valid") is not True:
-            number = f"{error.get('code')}/{error.get('subcode')}" if error else "190"
-            yield _token_finding(number, str(error.get("message", "")) if error else "")
-            return
-        if token.get("type") != "PAGE":
-            yield Finding(Light.RED, "not_a_page_token", {"type": str(token.get("type"))})
-        if token.get("app_id") not in (None, self._app_id):
-            yield Finding(Light.RED, "wrong_app", {"expected": str(self._app_id), "found": str(token.get("app_id"))})
-        scopes = token.get("scopes") or []
-        for scope in TO_PUBLISH:
-            if scope not in scopes:
-                yield Finding(Light.RED, "permission_missing", {"permission": scope})
-        for scope in TO_COUNT:
-            if scope not in scopes:
-                yield Finding(Light.AMBER, "figures_permission_missing", {"permission": scope})
-        for name, code in (("expires_at", "token_expires_soon"), ("data_access_expires_at", "data_access_ends_soon")):
-            ends = _instant(token.get(name))
-            if ends and now and ends - now < SOON:
-                yield Finding(Light.AMBER, code, {"on": ends.date().isoformat()})
-
-
-# --- Connecting ---------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class UserToken:
-    """A person's long-lived token, only used to ask for their pages."""
-
-    token: str = field(repr=False)
-    seconds: int | None = None
-
-
-@dataclass(frozen=True)
-class PageGrant:
-    """A page that a person works on, with its own token and what the person may do there."""
-
-    id: str
-    name: str
-    token: str = field(repr=False)
-    tasks: tuple[str, ...] = ()
-
-
-def exchange_user_token(
-    *,
-    app_id: str,
-    app_secret: str,
-    user_token: str,
-    base_url: str | None = None,
-    version: str = VERSION,
-    timeouts: tuple[float, float] = (3.0, 15.0),
-) -> UserToken:
-    """A long-lived token (about 60 days) for a person's short-lived one; its page tokens have no end."""
-    calls = GraphCalls(base_url=base_url, version=version, timeouts=timeouts)
-    calls.session.secrets.update((app_secret, user_token))
-    try:
-        answer = calls.get(
-            "oauth/access_token",
-            grant_type="fb_exchange_token",
-            client_id=app_id,
-            client_secret=app_secret,
-            fb_exchange_token=user_token,
-        )
-    finally:
-        calls.session.close()
-    token, seconds = answer.get("access_token"), answer.get("expires_in")
-    if not isinstance(token, str) or not token:
-        raise Unreachable("Facebook's answer holds no token.", trace_id=calls.trace_id)
-    return UserToken(token, seconds if isinstance(seconds, int) else None)
-
-
-def list_pages(
-    *,
-    user_token: str,
-    app_secret: str | None = None,
-    base_url: str | None = None,
-    version: str = VERSION,
-    timeouts: tuple[float, float] = (3.0, 15.0),
-) -> list[PageGrant]:
-    """The pages that a person works on; those for which Facebook gives no token are left out."""
-    calls = GraphCalls(base_url=base_url, version=version, token=user_token, app_secret=app_secret, timeouts=timeouts)
-    try:
-        args = {"fields": "id,name,access_token,tasks", "limit": "100"}
-        entries = [entry for page in _pages(calls, "me/accounts", args) for entry in page]
-    finally:
-        calls.session.close()
-    return [
-        PageGrant(str(entry["id"]), str(entry.get("name", "")), entry["access_token"], tuple(entry.get("tasks") or ()))
-        for entry in entries
-        if entry.get("access_token")
-    ]
-
-
-# --- Reading answers ------------------------------------------------------------------------------------
-
-
-def _pages(calls: GraphCalls, path: str, args: dict[str, str]) -> Iterator[list[dict[str, Any]]]:
-    """A list page by page, by its `after` cursor: the ready-made `next` address holds the token."""
-    for _ in range(MOST_PAGES):
-        answer = calls.get(path, **args)
-        yield _data(answer)
-        paging = answer.get("paging") or {}
-        after = (paging.get("cursors") or {}).get("after")
-        if not paging.get("next") or not after:
-            return
-        args = {**args, "after": after}
-    raise Unreachable("Facebook's list does not come to an end.")
-
-
-def _data(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The entries of a list; an answer without one is no empty list."""
-    data = answer.get("data")
-    if not isinstance(data, list):
-        raise Unreachable("Facebook's answer holds no list.")
-    return [entry for entry in data if isinstance(entry, dict)]
-
-
-def _id_of(answer: Mapping[str, Any]) -> str | None:
-    found = answer.get("id")
-    return str(found) if isinstance(found, str | int) and found else None
-
-
-def _moment(text: Any) -> datetime | None:
-    """`2026-11-20T08:00:03+0000`, as the Graph API writes it."""
-    try:
-        return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S%z").astimezone(UTC)
-    except (TypeError, ValueError):
-        return None
-
-
-def _instant(seconds: Any) -> datetime | None:
-    """Unix seconds; 0 means no end."""
-    return datetime.fromtimestamp(seconds, UTC) if isinstance(seconds, int) and seconds > 0 else None
-
-
-def _figure(name: str, unit: UnitKind, value: int | None) -> Figure:
-    return Figure(name, unit, value, missing=NOT_AVAILABLE if value is None else None)
-
-
-def _total(entry: Mapping[str, Any]) -> int | None:
-    """The latest value of a metric; one that comes as a map is summed."""
-    values = entry.get("values")
-    if not isinstance(values, list) or not values or not isinstance(values[-1], dict):
-        return None
-    value = values[-1].get("value")
-    if isinstance(value, dict):
-        return sum(part for part in value.values() if isinstance(part, int))
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-# --- Targeting ------------------------------------------------------------------------------------------
-
-
-def _fields(message: Message, media_ids: Sequence[str]) -> dict[str, str]:
-    """The post as a form: whatever is nested goes as JSON text, or the SDK loses its content."""
-    fields: dict[str, str] = {}
-    text = said(message)
-    if text:
-        fields["message"] = text
-    if message.link and not media_ids:
-        fields["link"] = message.link
-    if media_ids:
-        fields["attached_media"] = json.dumps([{"media_fbid": media_id} for media_id in media_ids])
-    if message.targeting:
-        fields["targeting"] = json.dumps({"geo_locations": _geo(message.targeting)})
-    return fields
-
-
-def _geo(targeting: Targeting) -> dict[str, Any]:
-    keyed = {"regions": targeting.regions, "cities": targeting.cities, "zips": targeting.zips}
-    geo: dict[str, Any] = {kind: [{"key": key} for key in keys] for kind, keys in keyed.items() if keys}
-    if targeting.countries:
-        geo["countries"] = list(targeting.countries)
-    return geo
-
-
-def _asked(targeting: Targeting | None) -> frozenset[tuple[str, str]]:
-    """Targeting as pairs that compare."""
-    if not targeting:
-        return frozenset()
-    return _kept({"geo_locations": _geo(targeting)})
-
-
-def _kept(targeting: Any) -> frozenset[tuple[str, str]]:
-    """Targeting as Facebook shows it, in its nested or its flat shape, as pairs that compare."""
-    if not isinstance(targeting, dict):
-        return frozenset()
-    flat = {**targeting, **(targeting.get("geo_locations") or {})}
-    pairs: set[tuple[str, str]] = set()
-    for kind, value in flat.items():
-        if kind == "geo_locations" or not value or kind == "location_types":
-            continue
-        for one in value if isinstance(value, list) else [value]:
-            key = one.get("key") if isinstance(one, dict) else one
-            pairs.add((kind, str(key)))
-    return frozenset(pairs)
-
-
-# --- Is it the same post? ---------------------------------------------------------------------------------
-
-
-def _same(message: Message, post: Mapping[str, Any]) -> bool:
-    """Whether a post is this message: by its mark when both have links, else by all that can be compared."""
-    text = str(post.get("message") or "")
-    links = _links(post)
-    mark = f"/l/{message.key}"
-    if mark in f"{message.text} {message.link or ''}":
-        marked = re.compile(re.escape(mark) + r"(?![\w-])")
-        if any(marked.search(place) for place in (text, *links)):
-            return True
-        if links:
-            return False
-    return (
-        normalised(text) == normalised(said(message))
-        and _kept(post.get("targeting")) == _asked(message.targeting)
-        and _pictures(post) == len(message.pictures)
-        and (not message.link or bool(message.pictures) or not links or message.link in links)
-    )
-
-
-def _attachments(post: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Attachments, with those inside an album in its place."""
-    holder = post.get("attachments")
-    found: list[dict[str, Any]] = []
-    for entry in holder.get("data") or [] if isinstance(holder, dict) else []:
-        inside = (entry.get("subattachments") or {}).get("data")
-        found.extend(inside or [entry])
-    return found
-
-
-def _pictures(post: Mapping[str, Any]) -> int:
-    return sum(1 for entry in _attachments(post) if "photo" in (entry.get("media_type"), entry.get("type")))
-
-
-def _links(post: Mapping[str, Any]) -> list[str]:
-    """The links beside a post, out of Facebook's own wrapping."""
-    links: list[str] = []
-    for entry in _attachments(post):
-        if "photo" in (entry.get("media_type"), entry.get("type")):
-            continue
-        for url in (entry.get("unshimmed_url"), entry.get("url"), (entry.get("target") or {}).get("url")):
-            if isinstance(url, str) and url:
-                wrapped = parse_qs(urlsplit(url).query).get("u") if "/l.php" in url else None
-                links.append(unquote(wrapped[0]) if wrapped else url)
-    return links
-
-
-# --- What a check says --------------------------------------------------------------------------------------
-
-
-def _finding_of(error: ChannelError) -> Finding:
-    words = {"message": str(error)}
-    match error:
-        case Throttled():
-            return Finding(Light.AMBER, "throttled", words)
-        case Blocked():
-            return Finding(Light.RED, "account_blocked", words)
-        case Unreachable() | Uncertain():
-            return Finding(Light.RED, "unreachable", words)
-        case Unauthorized(code=code):
-            return _token_finding(code or "", str(error))
-    if "appsecret_proof" in str(error):
-        return Finding(Light.RED, "app_secret_wrong")
-    if "nonexisting field" in str(error):
-        return Finding(Light.RED, "not_a_page_token", {"type": "USER"})
-    return Finding(Light.RED, "check_refused", words)
-
-
-def _token_finding(number: str, words: str) -> Finding:
-    if number in EXPIRED:
-        return Finding(Light.RED, "token_expired")
-    if number == NO_PAGE_TOKEN:
-        return Finding(Light.RED, "not_a_page_token", {"type": "USER"})
-    if number in INVALID:
-        return Finding(Light.RED, "token_invalid")
-    if number == "104":
-        return Finding(Light.RED, "app_secret_wrong")
-    if number.startswith("190"):
-        return Finding(Light.RED, "token_revoked", {"message": words})
-    return Finding(Light.RED, "permission_missing", {"permission": words})
+        return Health(tuple(findings), name=page.get("name"), remote_id=id_of(page), expires_at=expires_at)
