@@ -384,7 +384,7 @@ def check_account(hub: Connected, account_id: int, *, by: Actor | str) -> Accoun
 def _failed(error: ChannelError) -> Health:
     """A check should answer rather than fail; if it fails, nothing was learnt of the account."""
     code = "throttled" if isinstance(error, Throttled) else "unreachable"
-    return Health((Finding(Light.AMBER, code, {"said": str(error)}),))
+    return Health((Finding(Light.AMBER, code, {"message": str(error)}),))
 
 
 def record_check(session: Session, account_id: int, health: Health, *, by: Actor | str, at: datetime) -> Account:

@@ -19,6 +19,9 @@ SENTENCES: Final[Mapping[str, str]] = {
         "The network did not answer, so nothing is known of the account. Check the connection of this "
         "machine, then check again."
     ),
+    "check_refused": N_(
+        "The network refused the question itself. Compare its words with docs/connecting.md, and check again later."
+    ),
     # Facebook
     "token_expired": N_(
         "The page's token has expired. Sign in to Facebook again and give a new token (account add … --renew)."
@@ -72,9 +75,6 @@ SENTENCES: Final[Mapping[str, str]] = {
         "Facebook answered with version {answered} instead of {asked}, which it has retired. Upgrade Relais, "
         "or set RELAIS_FACEBOOK_API_VERSION."
     ),
-    "check_refused": N_(
-        "Facebook refused the question itself. Compare its words with docs/connecting.md, and check again later."
-    ),
     # X
     "keys_refused": N_(
         "X does not accept the four keys. Make new ones in the developer portal and give them again (account "
@@ -107,7 +107,6 @@ SENTENCES: Final[Mapping[str, str]] = {
         "This machine's clock is {seconds} seconds off, so X refuses its signatures. Set the clock (turn on "
         "NTP), then check again."
     ),
-    "refused": N_("X refused the question itself. Compare its words with docs/connecting.md, and check again later."),
 }
 """Sentence by code of `channels.Finding`."""
 
@@ -116,8 +115,8 @@ UNANSWERED: Final = frozenset({"throttled", "unreachable"})
 
 LONGEST_WORDS: Final = 200
 
-_WORDS: Final = ("said", "message")
-"""Details that hold the network's own words."""
+_WORDS: Final = "message"
+"""The detail that holds the network's own words."""
 
 _NAMES: Final = frozenset(
     name for words in SENTENCES.values() for _text, name, _form, _kind in Formatter().parse(words) if name
@@ -129,7 +128,7 @@ def sentence(finding: Finding) -> str:
     known = SENTENCES.get(finding.code)
     if known is None:
         return finding.code
-    words = next((finding.details[name] for name in _WORDS if finding.details.get(name)), None)
+    words = finding.details.get(_WORDS)
     told = _(known, **_filled(finding.details))
     if not words:
         return told

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from argon2 import PasswordHasher
-from sqlmodel import select
+from sqlmodel import col, select
 
 from hub import passwords
 from hub.database import reading, writing
@@ -51,7 +51,7 @@ def person(engine, person_id: int) -> Person:
 
 def actions(engine) -> list[str]:
     with reading(engine) as session:
-        return [entry.action for entry in session.exec(select(AuditEntry).order_by(AuditEntry.id))]
+        return [entry.action for entry in session.exec(select(AuditEntry).order_by(col(AuditEntry.id)))]
 
 
 # --- Coming -------------------------------------------------------------------------------------------------
