@@ -10,7 +10,7 @@ STAMP := .venv/.installed
 PO := $(wildcard hub/locale/*/LC_MESSAGES/*.po)
 MO := $(PO:.po=.mo)
 BENCHES := $(filter-out bench/__init__.py,$(wildcard bench/*.py))
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
 .DEFAULT_GOAL := help
@@ -76,15 +76,16 @@ wheel: install ## Build the wheel, install it into an empty environment, and run
 	@rm -rf build/wheel dist/*.whl
 	@$(BIN)/python -m build --wheel --no-isolation --outdir dist . >/dev/null
 	@$(PYTHON) -m venv build/wheel
-	@build/wheel/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements.lock
-	@build/wheel/bin/python -m pip --disable-pip-version-check --quiet install --no-deps dist/*.whl
+	@build/wheel/bin/python -m pip --disable-pip-version-check -qq install --require-hashes -r requirements.lock
+	@build/wheel/bin/python -m pip --disable-pip-version-check -qq install --no-deps dist/*.whl
 	@here=$$PWD; cd / && "$$here/build/wheel/bin/relais" --help >/dev/null
 	@ls dist/*.whl
 
 catalogues: install ## Gather the messages to translate, keep what is translated, compile
 	@mkdir -p build
 	@$(BIN)/pybabel -q extract -F babel.cfg --no-default-keywords -k _ -k N_ -k ngettext:1,2 --no-location --sort-output \
-		--project relais --version "" --copyright-holder "The Relais maintainers" -o build/relais.pot .
+		--project relais --version hub --msgid-bugs-address "see CONTRIBUTING.md" \
+		--copyright-holder "The Relais maintainers" -o build/relais.pot .
 	@$(BIN)/pybabel -q update -i build/relais.pot -d hub/locale -D relais -l fr --init-missing --no-fuzzy-matching \
 		--ignore-obsolete --ignore-pot-creation-date --width 120
 	@$(BIN)/python -c 'from pathlib import Path; from hatch_build import compile_catalogues as go; go(Path.cwd())'
