@@ -146,7 +146,7 @@ def list_posts(
         rows = session.exec(page.limit(200)).all()
         if not rows:
             break
-        audiences = _audiences(session, rows)
+        audiences = audiences_of(session, rows)
         codes = {code for some in audiences.values() for code in some}
         known = geotargeting.atlas(session, [*codes, *by.territories()])
         for row in rows:
@@ -193,7 +193,8 @@ def _typed_end(session: Session, post: Post, parts: geotargeting.Whole) -> datet
     return min(post.useless_after.astimezone(zone_info(zone)).replace(tzinfo=None) for zone in zones)
 
 
-def _audiences(session: Session, rows: Sequence[Post]) -> dict[int, list[str]]:
+def audiences_of(session: Session, rows: Sequence[Post]) -> dict[int, list[str]]:
+    """The territories of several posts, by post."""
     told: dict[int, list[str]] = {}
     query = select(PostAudience).where(col(PostAudience.post_id).in_([row.id for row in rows]))
     for one in session.exec(query):
@@ -204,12 +205,17 @@ def _audiences(session: Session, rows: Sequence[Post]) -> dict[int, list[str]]:
 # --- Writing ------------------------------------------------------------------------------------------
 
 
+def require_writer(by: Actor) -> None:
+    """Raise NotAllowed unless this person writes posts."""
+    if not by.territories(WRITERS):
+        raise NotAllowed(_("Only animators and coordinators write posts. Ask an administrator for that role."))
+
+
 def draft(
     session: Session, typed: Draft, *, by: Actor, at: datetime, terms: Terms, rules: Mapping[Network, Rules]
 ) -> Post:
     """Write a new post."""
-    if not by.territories(WRITERS):
-        raise NotAllowed(_("Only animators and coordinators write posts. Ask an administrator for that role."))
+    require_writer(by)
     checked = _checked(session, typed, by=by, at=at)
     post = Post(
         **checked.columns,

@@ -18,8 +18,8 @@ from hub.domain.territory import COUNTRY
 from hub.language import _
 from hub.services import geotargeting, measuring
 
-NOT_OUT = frozenset({DeliveryState.WAITING, DeliveryState.CLAIMED, DeliveryState.SENDING, DeliveryState.CANCELLED})
-"""Whoever follows a link of these is no reader: a network that looks at what it is about to show, or we ourselves."""
+OUT = frozenset({DeliveryState.SENT, DeliveryState.UNKNOWN, DeliveryState.REMOVED})
+"""Links of other deliveries are followed by no reader: a network looks at what it is about to show, or we do."""
 
 SEARCHED = 500
 """How many of the newest items are looked through for those of one territory."""
@@ -122,7 +122,7 @@ def follow(session: Session, key: str, *, at: datetime) -> str:
     if found is None or not found[1]:
         raise NotFound(_("There is nothing at this address."))
     delivery, link = found
-    if delivery.state not in NOT_OUT:
+    if delivery.state in OUT:
         _count(session, delivery, Unit.CLICKS, at=at)
     return link
 

@@ -1,0 +1,11 @@
+"""The REST API: everything that pages and people's commands can do, under /api/v1; one file per noun."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from hub.web.api import calendar, deliveries, people, places, posts, reach
+
+router = APIRouter(prefix="/api/v1")
+for room in (people, places, posts, calendar, deliveries, reach):
+    router.include_router(room.router)

@@ -1,0 +1,38 @@
+"""The web application: everything that people reach over HTTP, made for one hub."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+
+from hub import __version__
+from hub.web import api, portal, problems
+from hub.web.guard import Guard, Turnstile
+from hub.wiring import Hub
+
+STATIC = Path(__file__).parent / "static"
+
+
+def create_app(hub: Hub, *, pulse: Callable[[], object] | None = None) -> FastAPI:
+    """The application; `pulse` tells how the clock is, where one runs in this process."""
+    # FastAPI's own pages of documentation load scripts from elsewhere, which our policy forbids.
+    app = FastAPI(
+        title="Relais", version=__version__, docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json"
+    )
+    app.state.hub = hub
+    app.state.pulse = pulse
+    app.state.sign_ins = Turnstile(30, timedelta(minutes=1))
+    problems.install(app)
+    app.include_router(api.router)
+    if find_spec("hub.web.health") is not None:
+        app.include_router(import_module("hub.web.health").router)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.include_router(portal.router)
+    app.add_middleware(Guard, https=hub.settings.public_url.startswith("https://"))
+    return app

@@ -1,0 +1,137 @@
+"""What holds for every request: the reader's language, safe headers, limits of size, one line of log."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from datetime import datetime, timedelta
+from threading import Lock
+from time import perf_counter
+from typing import Final
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from hub.language import LANGUAGES, _, default_language, speaking
+from hub.web.problems import TooMany, problem
+
+log = logging.getLogger("relais.access")
+
+MOST_BYTES: Final = 1024 * 1024
+MOST_PICTURE_BYTES: Final = 12 * 1024 * 1024
+PICTURE_PATH: Final = "/api/v1/media"
+
+CONTENT_POLICY: Final = (
+    "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; "
+    "frame-ancestors 'none'; form-action 'self'"
+)
+
+
+class Guard:
+    """Pure ASGI, so that the language set here also holds in the threads where routes run."""
+
+    def __init__(self, app: ASGIApp, *, https: bool) -> None:
+        self.app = app
+        self.https = https
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, guarded."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        answered: list[int] = []
+
+        async def send_guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                answered.append(message["status"])
+                self._add_headers(scope["path"], MutableHeaders(scope=message))
+            await send(message)
+
+        began = perf_counter()
+        with speaking(asked_language(Headers(scope=scope).get("accept-language", ""))):
+            try:
+                await self._guarded(scope, receive, send_guarded)
+            except Exception:  # the last net: a bug is told as one, with the headers of every answer
+                log.exception("method=%s path=%s outcome=bug", scope["method"], scope["path"])
+                if not answered:
+                    sentence = _("This was not expected. Nothing half-done was kept; the log of Relais says more.")
+                    await problem(500, sentence)(scope, receive, send_guarded)
+        # No query and no address: a query may hold what people typed, an address says who they are.
+        milliseconds = round((perf_counter() - began) * 1000)
+        status = answered[0] if answered else 0
+        log.info("method=%s path=%s status=%s ms=%s", scope["method"], scope["path"], status, milliseconds)
+
+    async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
+        most = MOST_PICTURE_BYTES if scope["path"] == PICTURE_PATH else MOST_BYTES
+        announced = Headers(scope=scope).get("content-length", "0")
+        if not announced.isdigit() or int(announced[:20]) > most:
+            sentence = _("The request is larger than this address takes.")
+            await problem(413, sentence, headers={"Connection": "close"})(scope, receive, send)
+            return
+        await self.app(scope, _counted(receive, most), send)
+
+    def _add_headers(self, path: str, headers: MutableHeaders) -> None:
+        headers["X-Content-Type-Options"] = "nosniff"
+        headers["Referrer-Policy"] = "same-origin"
+        headers["Content-Security-Policy"] = CONTENT_POLICY
+        if self.https:
+            headers["Strict-Transport-Security"] = "max-age=31536000"
+        if path.startswith("/api/"):
+            headers["Cache-Control"] = "no-store"
+
+
+def _counted(receive: Receive, most: int) -> Receive:
+    """Receive, but stop a body that grows past its limit without having announced it."""
+    taken = 0
+
+    async def counting() -> Message:
+        nonlocal taken
+        message = await receive()
+        taken += len(message.get("body", b""))
+        if taken > most:
+            raise HTTPException(413)
+        return message
+
+    return counting
+
+
+def asked_language(header: str) -> str:
+    """The language of ours that the reader likes best; the default one when none is named."""
+    liked: list[tuple[float, int, str]] = []
+    for place, part in enumerate(header[:1000].split(",")):
+        name, _semicolon, weight = part.strip().partition(";q=")
+        try:
+            how_much = float(weight) if weight else 1.0
+        except ValueError:
+            how_much = 0.0
+        if how_much > 0 and name[:2].lower() in LANGUAGES:
+            liked.append((-how_much, place, name[:2].lower()))
+    return min(liked)[2] if liked else default_language()
+
+
+class Turnstile:
+    """Counts knocks per address in memory: so many within a span, then TooMany."""
+
+    def __init__(self, most: int, within: timedelta) -> None:
+        self._most = most
+        self._within = within
+        self._knocks: dict[str, deque[datetime]] = {}
+        self._lock = Lock()
+
+    def pass_through(self, address: str, at: datetime) -> None:
+        """Count one knock, or raise TooMany."""
+        with self._lock:
+            if len(self._knocks) > 10_000:
+                self._forget(at)
+            knocks = self._knocks.setdefault(address, deque())
+            while knocks and knocks[0] <= at - self._within:
+                knocks.popleft()
+            if len(knocks) >= self._most:
+                raise TooMany(_("Too many tries from this address. Wait a minute, then try again."))
+            knocks.append(at)
+
+    def _forget(self, at: datetime) -> None:
+        old = [address for address, knocks in self._knocks.items() if not knocks or knocks[-1] <= at - self._within]
+        for address in old:
+            del self._knocks[address]

@@ -1,0 +1,156 @@
+"""Errors as answers: the one table from kind of error to status, in the shape of RFC 9457."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import OperationalError
+from starlette.exceptions import HTTPException
+
+from hub.database import DatabaseTrouble, explained
+from hub.domain.errors import FieldProblem, HubError, Invalid, NotAllowed, NotFound, NotSignedIn, WrongState
+from hub.language import N_, _
+
+
+class TooMany(HubError):
+    """Too many requests of one kind from one address."""
+
+
+STATUSES: Final[Mapping[type[HubError], int]] = {
+    NotFound: 404,
+    NotSignedIn: 401,
+    NotAllowed: 403,
+    WrongState: 409,
+    Invalid: 422,
+    TooMany: 429,
+    DatabaseTrouble: 503,
+}
+"""Status by kind of error, the narrower kind first; any other one is 500."""
+
+TITLES: Final[Mapping[int, str]] = {
+    400: N_("The request cannot be read"),
+    401: N_("Please sign in"),
+    403: N_("Not allowed"),
+    404: N_("Not found"),
+    405: N_("This address does not do that"),
+    409: N_("Not possible now"),
+    410: N_("Gone"),
+    413: N_("Too large"),
+    422: N_("Something typed cannot be taken"),
+    429: N_("Too many requests"),
+    500: N_("Relais met a problem it did not expect"),
+    503: N_("Not available now"),
+}
+
+SENTENCES: Final[Mapping[str, str]] = {
+    "missing": N_("This is missing."),
+    "extra_forbidden": N_("There is no such field. Check its name."),
+    "string_too_short": N_("Write at least {min_length} character(s)."),
+    "string_too_long": N_("Write at most {max_length} characters."),
+    "string_type": N_("This must be text."),
+    "string_unicode": N_("The text holds characters that no network can show. Type it anew."),
+    "string_pattern_mismatch": N_("This does not have the expected form."),
+    "enum": N_("Choose one of: {expected}."),
+    "literal_error": N_("Choose one of: {expected}."),
+    "int_parsing": N_("This must be a whole number."),
+    "int_type": N_("This must be a whole number."),
+    "int_from_float": N_("This must be a whole number."),
+    "int_parsing_size": N_("This number is too large."),
+    "greater_than_equal": N_("This must be at least {ge}."),
+    "less_than_equal": N_("This must be at most {le}."),
+    "bool_parsing": N_("Say true or false."),
+    "bool_type": N_("Say true or false."),
+    "list_type": N_("This must be a list."),
+    "dict_type": N_("This must be a table of names and values."),
+    "model_attributes_type": N_("This must be a table of names and values."),
+    "too_long": N_("At most {max_length} are taken here."),
+    "too_short": N_("At least {min_length} is needed here."),
+    "datetime_type": N_("Write a date and time, such as 2026-12-01T18:00."),
+    "datetime_parsing": N_("Write a date and time, such as 2026-12-01T18:00."),
+    "datetime_from_date_parsing": N_("Write a date and time, such as 2026-12-01T18:00."),
+    "datetime_object_invalid": N_("Write a date and time, such as 2026-12-01T18:00."),
+    "date_type": N_("Write a date, such as 2026-12-01."),
+    "date_parsing": N_("Write a date, such as 2026-12-01."),
+    "date_from_datetime_parsing": N_("Write a date, such as 2026-12-01."),
+    "date_from_datetime_inexact": N_("Write a date, such as 2026-12-01."),
+    "url_parsing": N_("This is not a web address. It should look like https://example.org/page."),
+    "url_scheme": N_("This is not a web address. It should look like https://example.org/page."),
+    "json_invalid": N_("The request is not valid JSON."),
+}
+"""What checks of typed data say, by pydantic's name for it; without one, pydantic's own words are shown."""
+
+
+def problem(
+    status: int, detail: str, problems: Sequence[FieldProblem] = (), *, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
+    """One problem document."""
+    body = {
+        "type": "about:blank",
+        "title": _(TITLES[status]) if status in TITLES else str(status),
+        "status": status,
+        "detail": detail,
+        "problems": [{"field": one.field, "message": one.message} for one in problems],
+    }
+    return JSONResponse(body, status, headers=headers, media_type="application/problem+json")
+
+
+def install(app: FastAPI) -> None:
+    """Have every error of the application answered as a problem document."""
+    app.add_exception_handler(HubError, _of_hub)
+    app.add_exception_handler(RequestValidationError, _of_typing)
+    app.add_exception_handler(HTTPException, _of_http)
+    app.add_exception_handler(OperationalError, _of_database)
+
+
+def _of_hub(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HubError)
+    status = next((status for kind, status in STATUSES.items() if isinstance(error, kind)), 500)
+    problems = error.problems if isinstance(error, Invalid) else ()
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
+    return problem(status, str(error), problems, headers=headers)
+
+
+def _of_typing(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    problems = list(dict.fromkeys(_field_problem(one) for one in error.errors()))
+    return problem(422, " ".join(dict.fromkeys(one.message for one in problems)), problems)
+
+
+def _field_problem(told: Mapping[str, Any]) -> FieldProblem:
+    place = [str(part) for part in told["loc"]]
+    if place and place[0] in {"body", "query", "path", "header", "cookie"}:
+        place = place[1:]
+    kind = told["type"]
+    if kind == "json_invalid":
+        place = []
+    return FieldProblem(".".join(place), _words(kind, str(told["msg"]), told.get("ctx") or {}))
+
+
+def _words(kind: str, said: str, context: Mapping[str, Any]) -> str:
+    if kind == "value_error":
+        return said.removeprefix("Value error, ")
+    sentence = SENTENCES.get(kind)
+    return said if sentence is None else _(sentence, **context)
+
+
+def _of_http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    sentences = {
+        404: _("There is nothing at this address."),
+        405: _("This address does not take {method}.", method=request.method),
+        413: _("The request is larger than this address takes."),
+    }
+    return problem(error.status_code, sentences.get(error.status_code, str(error.detail)), headers=error.headers)
+
+
+def _of_database(request: Request, error: Exception) -> JSONResponse:
+    """A database that is locked, full or away: nothing was kept, and it is worth trying again."""
+    try:
+        with explained(request.app.state.hub.engine):
+            raise error
+    except DatabaseTrouble as trouble:
+        return problem(503, str(trouble), headers={"Retry-After": "5"})
