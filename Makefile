@@ -62,7 +62,7 @@ run: install ## Make or update the database here, then serve
 	@$(BIN)/relais init
 	@$(BIN)/relais serve $(ARGS)
 
-migrate: install ## Bring the database up to this version, and say whether tables and migrations agree
+migrate: install ## Bring the database here up to this version (the same as: relais init)
 	@$(BIN)/relais init
 
 bench: install ## Measure (ratios, see bench/README.md)

@@ -69,5 +69,6 @@ def test_the_wheel_runs_from_elsewhere_in_french(wheel: Path, tmp_path: Path) ->
     assert Path(where) == place / "cli.py"
     with (ROOT / "hub/locale/fr/LC_MESSAGES/relais.po").open("rb") as file:
         french = read_po(file, locale="fr")[PURPOSE].string
+    assert isinstance(french, str)
     assert french
     assert french in " ".join(" ".join(words).split())
