@@ -291,10 +291,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, reply: Reply, *, cut: bool = False, drip: float = 0.0) -> None:
         self.send_response_only(reply.status)
-        if "date" not in reply.headers:
-            self.send_header("Date", format_datetime(self.server.sandbox.clock.now(), usegmt=True))
-        for name, value in reply.headers.items():
-            self.send_header(name, value)
+        now = format_datetime(self.server.sandbox.clock.now(), usegmt=True)
+        for name, value in {"date": now, **reply.headers}.items():
+            if value:  # a fault takes a header away by leaving it empty
+                self.send_header(name, value)
         self.send_header("Content-Length", str(len(reply.body)))
         self.end_headers()
         if cut:

@@ -583,6 +583,13 @@ def test_with_room_left_there_is_no_waiting(page: PageStage) -> None:
     assert page.channel.wait_until is None
 
 
+def test_without_a_readable_date_no_moment_is_invented(page: PageStage) -> None:
+    page.play(faults.usage(97), Fault("headers", headers={"date": "one of these days"}))
+    page.publish(HELLO)
+
+    assert page.channel.wait_until is None
+
+
 @pytest.mark.parametrize("value", ["", "no JSON", "[]", '{"call_count":"97"}', "1"])
 def test_odd_usage_headers_do_no_harm(page: PageStage, value: str) -> None:
     page.play(Fault("headers", headers={"x-app-usage": value, "x-business-use-case-usage": value}))

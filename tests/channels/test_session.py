@@ -110,6 +110,18 @@ def test_without_a_detour_the_machines_proxy_counts() -> None:
     assert NetworkSession(HOST, HOST).trust_env is True
 
 
+def test_a_proxy_is_spoken_to_by_the_same_careful_connections(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", sandbox.url)
+    with NetworkSession("http://network.example") as session:
+        answer = session.get("http://network.example/v26.0/me")
+
+    assert answer.status_code == 421  # the sandbox is nobody's proxy, but it was asked
+
+
 def test_no_password_is_taken_from_the_machine(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -192,6 +204,23 @@ def test_past_the_deadline_nothing_is_sent(session: NetworkSession, sandbox: San
 
     assert isinstance(error, DeadlinePassed)
     assert never_sent(error) is True
+    assert len(sandbox.calls) == 0
+
+
+class Closing(Deadline):
+    """Passes while the connection is being made."""
+
+    @property
+    def passed(self) -> bool:
+        return True
+
+
+def test_the_last_look_is_right_before_the_first_byte(session: NetworkSession, sandbox: Sandbox) -> None:
+    def call() -> None:
+        with session.within(Closing.after(5)):
+            session.post(f"{HOST}/v26.0/111/feed", data={"message": "x"})
+
+    assert never_sent(failure(call)) is True
     assert len(sandbox.calls) == 0
 
 
@@ -314,6 +343,13 @@ POOL: Any = None
 )
 def test_only_a_connection_that_was_never_made_is_sure(error: Exception, expected: bool) -> None:
     assert never_sent(error) is expected
+
+
+def test_a_call_that_could_not_even_be_made_was_not_sent(session: NetworkSession, sandbox: Sandbox) -> None:
+    error = failure(lambda: session.get(f"{HOST}/", headers=5))  # type: ignore[arg-type]
+
+    assert never_sent(error) is True
+    assert len(sandbox.calls) == 0
 
 
 def test_an_error_is_known_inside_another_one() -> None:
