@@ -70,6 +70,8 @@ def reading(engine: Engine) -> Iterator[Session]:
         try:
             yield session
         finally:
+            # Let go of what was read before the rollback, which would empty it: things are used after a look too.
+            session.expunge_all()
             session.rollback()
 
 

@@ -19,6 +19,7 @@ from hub.domain.person import Actor
 from hub.domain.post import Post
 from hub.domain.reach import CATALOGUE_VERSION, How, ReachFigure, Unit, Visit, combine
 from hub.domain.territory import COUNTRY, Atlas, Level
+from hub.language import N_, _
 from hub.services import geotargeting
 
 
@@ -346,3 +347,31 @@ def csv_lines(rows: Iterable[Sequence[object]], *, separator: str = ",") -> Iter
 def _with_header(rows: Iterable[Sequence[object]]) -> Iterator[Sequence[object]]:
     yield COLUMNS
     yield from rows
+
+
+UNIT_NAMES = {
+    Unit.PEOPLE: N_("people"),
+    Unit.VIEWS: N_("views"),
+    Unit.IMPRESSIONS: N_("impressions"),
+    Unit.CLICKS: N_("clicks"),
+    Unit.REACTIONS: N_("reactions"),
+}
+
+PROVENANCE_NAMES = {
+    Provenance.OWN_PAGE: N_("own page"),
+    Provenance.GATED: N_("gated"),
+    Provenance.NATIONAL: N_("national"),
+    Provenance.ORIGIN: N_("origin"),
+    Provenance.PORTAL: N_("portal"),
+}
+
+
+def shown(row: Row) -> str:
+    """A row's figure in words: « at least » before people over several posts, a dash for what is missing."""
+    if row.value is None or row.unit is None:
+        return "—"
+    number = f"{row.value:,}".replace(",", "\u202f")
+    unit = _(UNIT_NAMES[row.unit])
+    if row.how is How.AT_LEAST:
+        return _("at least {number} {unit}", number=number, unit=unit)
+    return f"{number} {unit}"

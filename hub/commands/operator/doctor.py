@@ -1,0 +1,61 @@
+"""`relais doctor`: how this hub is, in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hub.language import _
+
+if TYPE_CHECKING:
+    from hub.services.watching import Sign
+    from hub.wiring import Hub
+
+
+def doctor(as_json: Annotated[bool, typer.Option("--json", help=_("Print data for programs."))] = False) -> None:
+    """Say what is ill (exit 1) and what needs care."""
+    from dataclasses import asdict
+
+    from channels import Light
+    from hub.commands import terminal
+    from hub.commands.operator.opening import open_hub
+
+    hub = open_hub()
+    found = examine(hub)
+    if as_json:
+        terminal.say_json([asdict(sign) for sign in found])
+    else:
+        marks = {Light.GREEN: "✓", Light.AMBER: "!", Light.RED: "✗"}
+        for sign in found:
+            terminal.say(f"{marks[sign.light]} {sign.text}")
+    if any(sign.light is Light.RED for sign in found):
+        raise typer.Exit(terminal.TROUBLE)
+
+
+def examine(hub: Hub) -> list[Sign]:
+    """Everything worth saying, green signs included."""
+    from filelock import FileLock, Timeout
+
+    from channels import Light
+    from hub.database import reading
+    from hub.domain.errors import HubError
+    from hub.services import connecting, watching
+    from hub.services.watching import Sign
+
+    found = [Sign("database", Light.GREEN, _("Database: ours and up to date."))]
+    lock = FileLock(hub.settings.lock_file)
+    try:
+        with lock.acquire(timeout=0):
+            found.append(Sign("clock", Light.AMBER, _("Nobody publishes right now: start “relais serve”.")))
+    except Timeout:
+        found.append(Sign("clock", Light.GREEN, _("Clock: a Relais is publishing from this folder.")))
+    found.append(watching.disk(hub.settings.home))
+    with reading(hub.engine) as session:
+        try:
+            opened = connecting.require_all_open(session, hub.vault)
+            found.append(Sign("keys", Light.GREEN, _("Secret key: opens all {number} secrets.", number=opened)))
+        except HubError as error:
+            found.append(Sign("keys", Light.RED, str(error)))
+        found += watching.signs(session, at=hub.now())
+    return found

@@ -1,0 +1,161 @@
+"""How the hub is: what is ill, what needs care, in words that say what to do."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from sqlmodel import Session, col, func, select
+
+from channels import Light
+from hub.domain.account import Account, AccountNetwork, AccountState
+from hub.domain.delivery import Delivery, DeliveryState
+from hub.domain.gate import GeoKey
+from hub.domain.territory import Level, Territory
+from hub.language import _, ngettext
+from hub.services import delivering
+
+OVERDUE = timedelta(minutes=5)
+"""A delivery that nobody claimed so long after it was due, though its account may be called, means a dead clock."""
+
+DISK_RED, DISK_AMBER = 50 * 2**20, 500 * 2**20
+"""Bytes left on the disk of the database."""
+
+
+@dataclass(frozen=True)
+class Sign:
+    """One thing that was looked at; `area` is clock, database, disk, accounts, keys, deliveries or hold."""
+
+    area: str
+    light: Light
+    text: str
+
+
+def disk(home: Path) -> Sign:
+    """How much room is left where the database is."""
+    try:
+        free = shutil.disk_usage(home).free
+    except OSError as error:
+        return Sign("disk", Light.RED, _("The folder {home} cannot be read: {why}.", home=home, why=error.strerror))
+    left = f"{free // 2**20} MB"
+    if free < DISK_RED:
+        return Sign("disk", Light.RED, _("The disk is nearly full ({left} left): make room now.", left=left))
+    if free < DISK_AMBER:
+        return Sign("disk", Light.AMBER, _("The disk is filling up ({left} left): make room soon.", left=left))
+    return Sign("disk", Light.GREEN, _("Disk: {left} left.", left=left))
+
+
+def signs(session: Session, *, at: datetime) -> list[Sign]:
+    """Everything that the database tells of the hub's health, the worst first within each area."""
+    return [*_hold(session), *_accounts(session, at), *_deliveries(session, at), *_keys(session)]
+
+
+def _hold(session: Session) -> Iterator[Sign]:
+    if hold := delivering.open_hold(session):
+        since = hold.since.strftime("%Y-%m-%d %H:%M UTC")
+        yield Sign(
+            "hold",
+            Light.AMBER,
+            _(
+                "Everything is on hold since {since} ({reason}): nothing goes out. “relais hold off” ends it.",
+                since=since,
+                reason=hold.reason,
+            ),
+        )
+
+
+def _accounts(session: Session, at: datetime) -> Iterator[Sign]:
+    for account in session.exec(select(Account).order_by(col(Account.id))):
+        name, reason = account.name, account.state_reason or "—"
+        if account.state is AccountState.RESTING:
+            text = _(
+                "{account} rests: {reason} Run “relais account check {id}”, then “relais account resume {id}”.",
+                account=name,
+                reason=reason,
+                id=account.id,
+            )
+        elif account.state is AccountState.BLOCKED and account.blocked_until and account.blocked_until > at:
+            text = _("{account} is blocked by its network: {reason}", account=name, reason=reason)
+        elif account.state is AccountState.PAUSED:
+            text = _("{account} is paused: {reason}", account=name, reason=reason)
+        elif account.token_expires_at and account.token_expires_at - at < timedelta(days=14):
+            text = _(
+                "The token of {account} ends on {day}: renew it before.",
+                account=name,
+                day=account.token_expires_at.date().isoformat(),
+            )
+        elif account.light == Light.RED.value:
+            text = _(
+                "The last check of {account} was red. Run “relais account check {id}”.", account=name, id=account.id
+            )
+        else:
+            continue
+        yield Sign("accounts", Light.AMBER, text)
+
+
+def _deliveries(session: Session, at: datetime) -> Iterator[Sign]:
+    overdue = session.exec(
+        select(func.count())
+        .select_from(Delivery)
+        .join(Account, col(Account.id) == col(Delivery.account_id))
+        .where(
+            Delivery.state == DeliveryState.WAITING,
+            col(Delivery.ready_at) < at - OVERDUE,
+            delivering.callable_account(at),
+        )
+    ).one()
+    if overdue and not delivering.open_hold(session):
+        yield Sign(
+            "clock",
+            Light.RED,
+            ngettext(
+                "{count} delivery is overdue: nobody publishes. Start “relais serve”.",
+                "{count} deliveries are overdue: nobody publishes. Start “relais serve”.",
+                overdue,
+            ),
+        )
+    review, unknown = (_in_state(session, state) for state in (DeliveryState.REVIEW, DeliveryState.UNKNOWN))
+    if review:
+        text = ngettext(
+            "{count} delivery waits for a decision (relais delivery list --state review).",
+            "{count} deliveries wait for a decision (relais delivery list --state review).",
+            review,
+        )
+        yield Sign("deliveries", Light.AMBER, text)
+    if unknown:
+        text = ngettext(
+            "The outcome of {count} delivery is being read back.",
+            "The outcomes of {count} deliveries are being read back.",
+            unknown,
+        )
+        yield Sign("deliveries", Light.AMBER, text)
+
+
+def _in_state(session: Session, state: DeliveryState) -> int:
+    return session.exec(select(func.count()).select_from(Delivery).where(Delivery.state == state)).one()
+
+
+def _keys(session: Session) -> Iterator[Sign]:
+    facebook = session.exec(select(Account.id).where(Account.network == AccountNetwork.FACEBOOK).limit(1)).first()
+    if facebook is None:
+        return
+    academies = set(session.exec(select(Territory.code).where(Territory.level == Level.ACADEMIE)))
+    reviewed = select(GeoKey.territory_code).where(
+        GeoKey.network == AccountNetwork.FACEBOOK, col(GeoKey.reviewed_at).is_not(None)
+    )
+    with_keys = set(session.exec(reviewed))
+    missing = academies - with_keys
+    if missing:
+        yield Sign(
+            "keys",
+            Light.AMBER,
+            _(
+                "{missing} of {all} territories have no reviewed Facebook key: posts cannot be limited to them "
+                "(relais geo keys).",
+                missing=len(missing),
+                all=len(academies),
+            ),
+        )
