@@ -394,7 +394,7 @@ def record_check(session: Session, account_id: int, health: Health, *, by: Actor
     learnt = not all(finding.code in UNANSWERED for finding in health.findings) or not health.findings
     account.checked_at = at
     account.findings = [
-        {"light": finding.light.value, "code": finding.code, "details": dict(finding.details)}
+        {"light": _light(finding).value, "code": finding.code, "details": dict(finding.details)}
         for finding in health.findings
     ]
     if learnt:
@@ -413,6 +413,11 @@ def record_check(session: Session, account_id: int, health: Health, *, by: Actor
         note(session, "account.check", f"account:{account_id}", by=by, at=at,
              before={"light": before}, after={"light": account.light, "findings": codes})  # fmt: skip
     return account
+
+
+def _light(finding: Finding) -> Light:
+    """A silent network is no fault of the account."""
+    return Light.AMBER if finding.code in UNANSWERED else finding.light
 
 
 def sentences(account: Account) -> list[str]:
