@@ -42,6 +42,7 @@ from channels.facebook_reading import (
     kept,
     moment,
     pages,
+    readable,
     said,
     same,
     total,
@@ -185,6 +186,7 @@ class FacebookPage:
 
     # --- publishing ---
 
+    @readable()
     def prepare(self, message: Message) -> Prepared:
         """Upload pictures; for a gated message (or in two steps) make the unseen post and compare its targeting."""
         problems = self.rules.problems(message)
@@ -278,6 +280,7 @@ class FacebookPage:
 
     # --- reading back ---
 
+    @readable()
     def find(self, message: Message, since: datetime) -> list[Receipt]:
         """A prepared post by its id; any other by its mark, or by text, link, pictures and targeting."""
         if message.draft_id:
@@ -318,6 +321,7 @@ class FacebookPage:
 
     # --- figures ---
 
+    @readable()
     def figures(self, receipts: Sequence[Receipt]) -> Figures:
         """What Facebook says now of these posts; a deleted one is absent, a missing figure is not 0."""
         found: dict[str, Sequence[Figure]] = {}
@@ -356,6 +360,13 @@ class FacebookPage:
 
     def check(self) -> Health:
         """Ask who the token speaks for; with the app's secret, also what it may do and until when."""
+        try:
+            return self._looked_at()
+        except Unreachable as error:
+            return Health((facebook_health.of_error(error),))
+
+    @readable()
+    def _looked_at(self) -> Health:
         try:
             page = self._calls.get("me", fields="id,name,category,followers_count")
         except ChannelError as error:

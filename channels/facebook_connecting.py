@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from channels.base import Unreachable
 from channels.facebook_calls import VERSION, GraphCalls
-from channels.facebook_reading import pages
+from channels.facebook_reading import pages, readable
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,7 @@ def exchange_user_token(
     return UserToken(token, seconds if isinstance(seconds, int) else None)
 
 
+@readable()
 def list_pages(
     *,
     user_token: str,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -21,6 +22,15 @@ def said(message: Message) -> str:
     if message.link and message.pictures and message.link not in message.text:
         return f"{message.text}\n\n{message.link}".strip()
     return message.text.strip()
+
+
+@contextmanager
+def readable() -> Iterator[None]:
+    """Around what only reads: an answer of another shape than promised was not read, which is no bug of ours."""
+    try:
+        yield
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
+        raise Unreachable(f"Facebook's answer has an odd shape ({type(error).__name__}).") from error
 
 
 # --- Reading answers ------------------------------------------------------------------------------------

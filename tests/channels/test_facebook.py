@@ -496,6 +496,35 @@ def test_a_list_that_is_none_is_not_taken_for_an_empty_one(page: PageStage, body
     assert isinstance(mistake(lambda: page.channel.find(HELLO, NOON)), Unreachable)
 
 
+ODD = [
+    {"data": [{"message": HELLO.text}]},
+    {"data": [{"id": "1", "message": HELLO.text, "attachments": {"data": ["x"]}}]},
+    {"data": [{"id": "1", "message": HELLO.text, "targeting": {"geo_locations": "x"}}]},
+    {"data": [], "paging": "x"},
+    {"data": [], "paging": {"next": "x", "cursors": ["x"]}},
+]
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_a_list_of_an_odd_shape_was_not_read(page: PageStage, odd: dict[str, Any]) -> None:
+    page.play(faults.answer(odd, status=200))
+
+    assert isinstance(mistake(lambda: page.channel.find(Message(HELLO.text, key="k7"), NOON)), Unreachable)
+
+
+def test_an_odd_answer_about_the_token_is_a_finding(page: PageStage) -> None:
+    token = {"is_valid": True, "expires_at": 10**30, "scopes": [], "app_id": "900", "type": "PAGE"}
+    page.play(faults.answer({"data": token}, status=200, path="/debug_token$"))
+
+    assert checked(page, **WITH_APP) == [(Light.RED, "unreachable")]
+
+
+def test_pages_of_an_odd_shape_connect_nobody(page: PageStage) -> None:
+    page.play(faults.answer({"data": [{"access_token": "x"}]}, status=200))
+
+    assert isinstance(mistake(lambda: list_pages(user_token="x", base_url=page.sandbox.url)), Unreachable)
+
+
 @pytest.mark.parametrize("name", [*BEFORE_THE_FACT, "hang_up_after", "cut", "broken", "without_id"])
 def test_preparing_may_always_be_repeated(page: PageStage, name: str) -> None:
     page.play(named(name, method="POST"))
