@@ -7,10 +7,14 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import typer
 
 from hub.language import _
+
+WrongUsage: Any = typer.BadParameter.__mro__[2]
+"""Click's own error for what was typed wrongly, of whichever click typer carries inside."""
 
 
 def build() -> typer.Typer:
@@ -33,8 +37,6 @@ def build() -> typer.Typer:
 
 def run(arguments: Sequence[str] | None = None) -> None:
     """Run one command; every error leaves as a sentence and an exit code, none as a traceback."""
-    import click
-
     from hub.commands import terminal
     from hub.domain.errors import HubError, Invalid
 
@@ -50,10 +52,10 @@ def run(arguments: Sequence[str] | None = None) -> None:
     except HubError as error:
         terminal.warn(str(error))
         code = terminal.exit_code(error)
-    except click.exceptions.Abort:
+    except typer.Abort:
         terminal.warn(_("Stopped."))
         code = 130
-    except click.ClickException as error:
+    except WrongUsage as error:
         error.show()
         code = error.exit_code
     except KeyboardInterrupt:
