@@ -25,7 +25,7 @@ from hub.domain.delivery import Delivery, DeliveryState
 from hub.domain.errors import FieldProblem, HubError, Invalid, NotAllowed, NotFound, WrongState
 from hub.domain.person import ACCOUNT_KEEPERS, Actor
 from hub.domain.territory import COUNTRY, Atlas, Level, Territory, search_key
-from hub.language import _
+from hub.language import N_, _
 from hub.secrets import Vault
 from hub.services import geotargeting
 from hub.services.findings import UNANSWERED
@@ -37,6 +37,19 @@ SECRET_NAMES: Final[Mapping[AccountNetwork, tuple[str, ...]]] = {
     AccountNetwork.PORTAL: (),
 }
 """What each network needs to let Relais in."""
+
+STATE_NAMES: Final[Mapping[AccountState, str]] = {
+    AccountState.ACTIVE: N_("active"),
+    AccountState.PAUSED: N_("paused"),
+    AccountState.RESTING: N_("resting"),
+    AccountState.BLOCKED: N_("blocked"),
+}
+
+LIGHT_NAMES: Final[Mapping[str, str]] = {
+    Light.GREEN.value: N_("green"),
+    Light.AMBER.value: N_("amber"),
+    Light.RED.value: N_("red"),
+}
 
 SOMEBODY_ELSE: Final = frozenset({"wrong_page", "wrong_account"})
 """Findings that tell of another account than ours."""
@@ -284,7 +297,7 @@ def pause(session: Session, account_id: int, *, by: Actor | str, at: datetime, r
         raise Invalid(_("Say why: the next person will want to know."), field="reason")
     if account.state in {AccountState.PAUSED, AccountState.RESTING}:
         raise WrongState(_("Nothing goes out on {account} already: it is {state}.", account=account.name,
-                           state=_(account.state.value)))  # fmt: skip
+                           state=_(STATE_NAMES[account.state])))  # fmt: skip
     _move(session, account, AccountState.PAUSED, reason.strip(), action="account.pause", by=by, at=at)
     return account
 
@@ -431,6 +444,11 @@ def _found(account: Account) -> list[Finding]:
         Finding(Light(stored["light"]), str(stored["code"]), stored.get("details") or {}) for stored in account.findings
     ]
     return sorted(findings, key=lambda finding: order.index(finding.light))
+
+
+def light_name(account: Account) -> str:
+    """The light of the last check as people call it; `unknown` before the first one."""
+    return _(LIGHT_NAMES[account.light]) if account.light in LIGHT_NAMES else _("unknown")
 
 
 def standing(account: Account) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from difflib import get_close_matches
@@ -20,7 +20,7 @@ from hub.domain.audit import CLOCK, note
 from hub.domain.errors import Invalid, NotAllowed, NotFound, NotSignedIn, WrongState
 from hub.domain.person import Actor, HeldRole, Person, Role, RoleKind, Token
 from hub.domain.territory import Atlas, Level, Territory
-from hub.language import _
+from hub.language import N_, _
 from hub.services import geotargeting
 
 FREE_TRIES: Final = 5
@@ -28,6 +28,13 @@ FREE_TRIES: Final = 5
 
 FIRST_WAIT: Final = timedelta(seconds=30)
 LONGEST_WAIT: Final = timedelta(minutes=15)
+
+ROLE_NAMES: Final[Mapping[RoleKind, str]] = {
+    RoleKind.ANIMATOR: N_("animator"),
+    RoleKind.COORDINATOR: N_("coordinator"),
+    RoleKind.ANALYST: N_("analyst"),
+    RoleKind.ADMINISTRATOR: N_("administrator"),
+}
 
 TOKEN_PREFIX: Final = "relais_"  # noqa: S105 - what every token begins with, so that scanners for leaks find it
 
@@ -173,7 +180,9 @@ def take_role(
         require_people_keeper(by, geotargeting.atlas(session, [territory_code]), [territory_code])
     role = _find_role(session, person_id, kind, territory_code)
     if role is None:
-        raise NotFound(_("{name} is not {role} for {code}.", name=person.name, role=_(kind.value), code=territory_code))
+        raise NotFound(
+            _("{name} is not {role} for {code}.", name=person.name, role=_(ROLE_NAMES[kind]), code=territory_code)
+        )
     session.delete(role)
     before = {"role": kind.value, "territory": territory_code, "email": person.email}
     note(session, "role.take", f"person:{person_id}", by=by, at=at, before=before)

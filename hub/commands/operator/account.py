@@ -233,8 +233,8 @@ def list_accounts(as_json: AsJson = False) -> None:
             account.network.value,
             account.territory_code,
             account.name,
-            _(account.state.value),
-            account.light and _(account.light),
+            _(connecting.STATE_NAMES[account.state]),
+            connecting.light_name(account),
             account.checked_at and account.checked_at.strftime("%Y-%m-%d %H:%M"),
         )
         for account in accounts
@@ -279,7 +279,7 @@ def _say_findings(account: Account) -> None:
     from hub.commands import terminal
     from hub.services import connecting
 
-    terminal.say(f"{account.id} {account.name} ({connecting.short_name(account)}): {_(account.light or 'unknown')}")
+    terminal.say(f"{account.id} {account.name} ({connecting.short_name(account)}): {connecting.light_name(account)}")
     for words in connecting.sentences(account):
         terminal.say(f"  - {words}")
     if account.state.value != "active":
