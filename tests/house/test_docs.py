@@ -7,11 +7,19 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from babel.messages.pofile import read_po
 
+from hub.domain import delivery, post
+from hub.domain.account import AccountState
+from hub.domain.delivery import DeliveryState, Provenance
+from hub.domain.person import RoleKind
+from hub.domain.post import Kind, PostState
+from hub.domain.reach import Unit
 from hub.settings import Settings
 from tests.house.tree import FLOORS, ROOT, modules, read, rooms, tracked
 
@@ -52,6 +60,53 @@ def test_what_is_drawn_from_the_code_is_current() -> None:
     )
 
     assert told.returncode == 0, told.stdout + told.stderr + "Run: make docs"
+
+
+def test_every_command_says_what_it_does() -> None:
+    rows = re.findall(r"^\| `(relais [^`]+)` \|(.*)\|$", read("docs/commands.md"), re.MULTILINE)
+
+    assert rows
+    assert [command for command, words in rows if len(words.strip()) < 10] == []
+
+
+def _glossary() -> dict[str, dict[str, str]]:
+    """Heading → code word → screen word, as docs/glossary.md pairs them."""
+    told: dict[str, dict[str, str]] = {}
+    for line in read("docs/glossary.md").splitlines():
+        if line.startswith("## "):
+            heading = told.setdefault(line[3:], {})
+        elif found := re.match(r"\| ([^|`]+) \| ([^|]+) \|", line):
+            heading[found[1].strip()] = found[2].strip()
+    return told
+
+
+@pytest.mark.parametrize(
+    ("heading", "words"),
+    [
+        ("Kinds of posts", list(Kind)),
+        ("Roles", list(RoleKind)),
+        ("States of a post", list(PostState)),
+        ("States of a delivery", list(DeliveryState)),
+        ("States of an account", list(AccountState)),
+        ("Provenance: what a figure can say about a territory", list(Provenance)),
+        ("Figures", list(Unit)),
+    ],
+)
+def test_the_glossary_has_every_word_that_is_stored(heading: str, words: list[str]) -> None:
+    assert sorted(set(words) - set(_glossary()[heading])) == []
+
+
+@pytest.mark.parametrize(
+    ("heading", "names"), [("States of a post", post.STATE_NAMES), ("States of a delivery", delivery.STATE_NAMES)]
+)
+def test_states_are_called_on_screen_as_in_the_glossary(heading: str, names: Mapping[str, str]) -> None:
+    with (ROOT / "hub/locale/fr/LC_MESSAGES/relais.po").open("rb") as file:
+        french = read_po(file, locale="fr")
+    told = _glossary()[heading]
+
+    shown = {str(state): getattr(french.get(name), "string", None) for state, name in names.items()}
+
+    assert shown == {state: told[state] for state in shown}
 
 
 def _settings_rows() -> dict[str, str]:
