@@ -20,6 +20,7 @@ from hub.domain.delivery import DeliveryState, Provenance
 from hub.domain.person import RoleKind
 from hub.domain.post import Kind, PostState
 from hub.domain.reach import Unit
+from hub.services import connecting, joining, reporting
 from hub.settings import Settings
 from tests.house.tree import FLOORS, ROOT, modules, read, rooms, tracked
 
@@ -97,9 +98,17 @@ def test_the_glossary_has_every_word_that_is_stored(heading: str, words: list[st
 
 
 @pytest.mark.parametrize(
-    ("heading", "names"), [("States of a post", post.STATE_NAMES), ("States of a delivery", delivery.STATE_NAMES)]
+    ("heading", "names"),
+    [
+        ("Roles", joining.ROLE_NAMES),
+        ("States of a post", post.STATE_NAMES),
+        ("States of a delivery", delivery.STATE_NAMES),
+        ("States of an account", connecting.STATE_NAMES),
+        ("Provenance: what a figure can say about a territory", reporting.PROVENANCE_NAMES),
+        ("Figures", reporting.UNIT_NAMES),
+    ],
 )
-def test_states_are_called_on_screen_as_in_the_glossary(heading: str, names: Mapping[str, str]) -> None:
+def test_words_are_on_screen_as_in_the_glossary(heading: str, names: Mapping[str, str]) -> None:
     with (ROOT / "hub/locale/fr/LC_MESSAGES/relais.po").open("rb") as file:
         french = read_po(file, locale="fr")
     told = _glossary()[heading]
