@@ -448,7 +448,7 @@ def _found(account: Account) -> list[Finding]:
 
 def light_name(account: Account) -> str:
     """The light of the last check as people call it; `unknown` before the first one."""
-    return _(LIGHT_NAMES[account.light]) if account.light in LIGHT_NAMES else _("unknown")
+    return _(LIGHT_NAMES.get(account.light or "", N_("unknown")))
 
 
 def standing(account: Account) -> str:

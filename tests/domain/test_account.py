@@ -116,6 +116,10 @@ def test_an_account_in_sight_is_refused_to_those_who_do_not_manage_it():
         require_account_keeper(animator, ATLAS, account("A-14"))
 
 
+def test_whoever_manages_an_account_is_let_through():
+    require_account_keeper(someone(("coordinator", "FR")), ATLAS, account("A-14"))
+
+
 @pytest.mark.parametrize(
     ("state", "blocked_until", "not_before", "may"),
     [

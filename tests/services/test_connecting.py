@@ -201,6 +201,20 @@ def test_the_same_page_is_not_added_twice(engine, vault):
         add(engine, vault, name="Again", territory_code="A-04")
 
 
+def test_a_portal_that_is_missing_is_made_without_any_key(engine):
+    with writing(engine) as session:
+        session.delete(connecting.find_account(session, "portal:FR"))
+
+    number = add(engine, None, network=PORTAL, name="Portail", remote_id="portal", territory_code="FR", secret={})
+
+    assert account(engine, number).secret is None
+
+
+def test_an_account_that_is_not_there_is_not_found(engine, stage):
+    with pytest.raises(NotFound):
+        stage.check(999)
+
+
 def test_new_keys_replace_the_old_ones(engine, vault):
     number = add(engine, vault)
 
@@ -614,6 +628,13 @@ def test_where_an_account_stands_is_told_with_its_reason(state):
                    state_reason="because", blocked_until=NOON)  # fmt: skip
 
     assert ("because" in connecting.standing(page)) == (state is not AccountState.ACTIVE)
+
+
+@pytest.mark.parametrize("light", ["green", "amber", "red", None])
+def test_a_light_has_a_name_even_before_the_first_check(light):
+    page = Account(network=FACEBOOK, name="P", remote_id="1", territory_code="A-14", created_at=NOON, light=light)
+
+    assert connecting.light_name(page) == (light or "unknown")
 
 
 def test_an_account_told_to_programs_holds_no_key(engine, vault, stage):

@@ -101,6 +101,14 @@ def test_a_mistyped_address_is_answered_with_the_nearest_one(engine):
         joining.person_by_email(session, "anna@example.org")
 
 
+def test_a_person_who_is_not_there_is_not_found_and_cannot_act(engine):
+    with reading(engine) as session:
+        with pytest.raises(NotFound):
+            joining.get_person(session, 999)
+        with pytest.raises(NotSignedIn):
+            joining.actor_for(session, 999)
+
+
 # --- Roles --------------------------------------------------------------------------------------------------
 
 

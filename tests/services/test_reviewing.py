@@ -135,6 +135,11 @@ def test_a_file_without_our_heading_or_without_keys_is_refused(engine, lines):
         bring_in(engine, *lines)
 
 
+def test_a_cell_that_never_ends_is_refused_with_its_line(engine):
+    with pytest.raises(Invalid, match="Line 2"):
+        bring_in(engine, HEADING, 'A-14,region,3001,"' + "x" * 200_000 + '",,')
+
+
 @pytest.mark.parametrize("network", [AccountNetwork.X, AccountNetwork.PORTAL])
 def test_only_facebook_is_told_territories_by_keys(engine, network):
     with pytest.raises(Invalid):
