@@ -71,7 +71,7 @@ def read_rows(text: str) -> list[dict[str, str]]:
             told = {name.strip(): value or "" for name, value in row.items() if name}
             rows.append({**told, "line": str(reader.line_num), "too_much": " ".join(row.get(None) or ())})
     except csv.Error as error:
-        raise Invalid(_("Line {line}: {reasons}.", line=reader.line_num, reasons=error)) from error
+        raise Invalid(_("Line {line}: {reasons}.", line=reader.line_num + 1, reasons=error)) from error
     return rows
 
 
