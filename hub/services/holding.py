@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from hub.domain.audit import note
 from hub.domain.delivery import Hold
@@ -12,12 +12,7 @@ from hub.domain.errors import Invalid, NotAllowed, WrongState
 from hub.domain.person import ACCOUNT_KEEPERS, Actor
 from hub.domain.territory import COUNTRY
 from hub.language import _
-from hub.services import geotargeting
-
-
-def find_hold(session: Session) -> Hold | None:
-    """The stop that is on now, if any."""
-    return session.exec(select(Hold).where(col(Hold.until).is_(None)).order_by(col(Hold.id))).first()
+from hub.services import delivering, geotargeting
 
 
 def hold(session: Session, *, reason: str, by: Actor | str, at: datetime) -> Hold:
@@ -25,7 +20,7 @@ def hold(session: Session, *, reason: str, by: Actor | str, at: datetime) -> Hol
     _require_keeper(session, by)
     if not reason.strip():
         raise Invalid(_("Say why: the next person will want to know."), field="reason")
-    present = find_hold(session)
+    present = delivering.open_hold(session)
     if present is not None:
         raise WrongState(_("Everything is stopped already: {reason}", reason=present.reason))
     stop = Hold(since=at, reason=reason.strip(), by_name=by.name if isinstance(by, Actor) else by)
@@ -38,7 +33,7 @@ def hold(session: Session, *, reason: str, by: Actor | str, at: datetime) -> Hol
 def release(session: Session, *, by: Actor | str, at: datetime, reason: str = "") -> Hold:
     """Let everything go on; what is too late by now goes to a person, not out."""
     _require_keeper(session, by)
-    stop = find_hold(session)
+    stop = delivering.open_hold(session)
     if stop is None:
         raise WrongState(_("Nothing is stopped."))
     stop.until = at

@@ -10,7 +10,7 @@ import pytest
 from hub.database import reading, writing
 from hub.domain.audit import note
 from hub.domain.person import Actor, HeldRole, RoleKind
-from hub.services import auditing, holding, joining
+from hub.services import auditing, delivering, holding, joining
 from tests.commands.conftest import Relais
 
 pytestmark = pytest.mark.usefixtures("hub_file")
@@ -70,7 +70,7 @@ def test_a_moment_that_is_none_is_refused(relais):
 def test_everything_is_stopped_with_a_reason_once_and_goes_on(relais, engine):
     stopped = relais("hold", "on", "--reason", "erreur nationale")
     with reading(engine) as session:
-        hold = holding.find_hold(session)
+        hold = delivering.open_hold(session)
         assert hold is not None
         reason, since = hold.reason, hold.since
     again = relais("hold", "on", "--reason", "x")
@@ -82,7 +82,7 @@ def test_everything_is_stopped_with_a_reason_once_and_goes_on(relais, engine):
     assert reason in again.err
     assert relais("hold", "off").code == 5
     with reading(engine) as session:
-        assert holding.find_hold(session) is None
+        assert delivering.open_hold(session) is None
         assert [one.action for one in auditing.list_entries(session, thing="hold")] == ["hold.off", "hold.on"]
 
 
