@@ -19,7 +19,7 @@ from hub.language import _
 
 MOST_BYTES: Final = 10 * 1024 * 1024
 MOST_PIXELS: Final = 40_000_000
-FORMATS: Final = ("JPEG", "MPO", "PNG", "GIF", "WEBP", "BMP")
+FORMATS: Final = ("JPEG", "PNG", "GIF", "WEBP", "BMP")
 """What is decoded: drawings that hold programs (SVG) and exotic files never reach a decoder."""
 
 JPEG_QUALITY: Final = 88
