@@ -14,8 +14,11 @@ from typing import Protocol
 from apscheduler.schedulers.background import BackgroundScheduler
 from filelock import FileLock, Timeout
 
+from hub.database import reading
 from hub.domain.errors import WrongState
 from hub.language import _
+from hub.services import delivering
+from hub.services.delivering import Agenda, Task
 from hub.wiring import Hub
 from schedules import dispatch
 from schedules.worker import Worker
@@ -30,7 +33,7 @@ JUMP = timedelta(seconds=5)
 class Job:
     """Something that is looked at again and again; `run` returns how much it found to do."""
 
-    name: str
+    task: Task
     every: timedelta
     run: Callable[[Worker], int]
     settles: bool = True
@@ -98,7 +101,7 @@ class Embedded:
                 self._tick,
                 "interval",
                 args=[job],
-                id=job.name,
+                id=job.task,
                 seconds=job.every.total_seconds(),
                 coalesce=True,
                 max_instances=1,
@@ -116,8 +119,8 @@ class Embedded:
         try:
             job.run(self.worker)
         except Exception as error:  # the clock must go on ticking
-            self.worker.trouble = f"{job.name}: {type(error).__name__}"
-            logger.exception("job=%s failed", job.name)
+            self.worker.trouble = f"{job.task}: {type(error).__name__}"
+            logger.exception("job=%s failed", job.task)
 
     def _clock_jumped(self) -> bool:
         """Whether the wall clock was set lately: then nothing is claimed for one lease."""
@@ -135,20 +138,27 @@ class Embedded:
         """Tick now."""
         if self._scheduler:
             for job in self.jobs:
-                self._scheduler.modify_job(job.name, next_run_time=self.hub.now())
+                self._scheduler.modify_job(job.task, next_run_time=self.hub.now())
 
     def run_due(self) -> int:
-        """One round of every job, until a round finds nothing to do."""
+        """Round after round of the jobs that the agenda names, until a round finds nothing to do."""
         done = 0
         while True:
             found = 0
+            due = self.agenda().due
             for job in self.jobs:
-                number = job.run(self.worker)
-                found += number if job.settles else 0
-                self.worker.finish()
+                if job.task in due:
+                    number = job.run(self.worker)
+                    found += number if job.settles else 0
+                    self.worker.finish()
             if not found:
                 return done
             done += found
+
+    def agenda(self) -> Agenda:
+        """What may be due now, and when the next thing will be."""
+        with reading(self.hub.engine) as session:
+            return delivering.agenda(session, at=self.hub.now())
 
     def pulse(self) -> Pulse:
         """How the engine is."""

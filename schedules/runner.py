@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
+from hub.services.delivering import Task
 from hub.wiring import Hub
 from schedules.collect import collect_due
 from schedules.dispatch import dispatch_due, end_leases, expire_due
@@ -12,13 +13,13 @@ from schedules.engine import Embedded, Job
 from schedules.reconcile import reconcile_due, take_down_due, tidy_due
 
 JOBS: Final = (
-    Job("expire", timedelta(seconds=1), expire_due),
-    Job("dispatch", timedelta(seconds=1), dispatch_due),
-    Job("leases", timedelta(seconds=5), end_leases),
-    Job("reconcile", timedelta(seconds=1), reconcile_due),
-    Job("remove", timedelta(seconds=2), take_down_due),
-    Job("collect", timedelta(seconds=10), collect_due),
-    Job("tidy", timedelta(minutes=1), tidy_due, settles=False),
+    Job(Task.EXPIRE, timedelta(seconds=1), expire_due),
+    Job(Task.DISPATCH, timedelta(seconds=1), dispatch_due),
+    Job(Task.LEASES, timedelta(seconds=5), end_leases),
+    Job(Task.RECONCILE, timedelta(seconds=1), reconcile_due),
+    Job(Task.REMOVE, timedelta(seconds=2), take_down_due),
+    Job(Task.COLLECT, timedelta(seconds=10), collect_due),
+    Job(Task.TIDY, timedelta(minutes=1), tidy_due, settles=False),
 )
 """What time knocks for. Each looks at the table; nothing is scheduled ahead."""
 

@@ -34,6 +34,9 @@ OPERATOR = "operator"
 CLOCK = "relais"
 """The name under which Relais notes what it did by itself."""
 
+REFERENCE_LOADED = "reference.load"
+"""The action under which a change of the reference data is noted; readers of territories watch for it."""
+
 
 def note(
     session: Session,

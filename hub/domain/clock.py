@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+from functools import cache
+from zoneinfo import ZoneInfo, available_timezones
 
 from hub.domain.errors import Invalid
 from hub.language import _
@@ -20,13 +21,15 @@ class Fold(StrEnum):
     LATER = "later"
 
 
+@cache
+def _known_zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
 def zone_info(zone: str) -> ZoneInfo:
     """The zone of that IANA name, or Invalid."""
-    try:
-        if zone in available_timezones():
-            return ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        pass
+    if zone in _known_zones():
+        return ZoneInfo(zone)
     raise Invalid(_("Unknown time zone “{zone}”. Use a name such as Europe/Paris, or local.", zone=zone), field="zone")
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from functools import cached_property
 
 from sqlmodel import Field
 
@@ -107,7 +108,15 @@ class Atlas:
 
     def children(self, code: str) -> list[str]:
         """The territories right below, of those at hand."""
-        return [other for other in self.nodes if self.parent(other) == code]
+        return self._children.get(code, [])
+
+    @cached_property
+    def _children(self) -> dict[str, list[str]]:
+        told: dict[str, list[str]] = {}
+        for code in self.nodes:
+            if parent := self.parent(code):
+                told.setdefault(parent, []).append(code)
+        return told
 
     def within(self, code: str, other: str) -> bool:
         """Whether the first lies within the second (or is it)."""
@@ -120,14 +129,24 @@ class Atlas:
         return other if self.within(other, code) else None
 
     def simplify(self, codes: Iterable[str]) -> frozenset[str]:
-        """The same land in as few codes as can be: parts of a named whole left out, complete sets of parts joined."""
-        kept = set(codes)
+        """The same land in as few codes as can be: parts of a named whole left out, complete sets of parts joined.
+
+        A région that is one académie is told as that académie.
+        """
+        kept = {self._as_academie(code) for code in codes}
         while True:
             kept = {code for code in kept if not any(code != other and self.within(code, other) for other in kept)}
-            whole = next((parent for parent in map(self.parent, kept) if parent and self._complete(parent, kept)), None)
-            if whole is None:
+            parents = {parent for parent in map(self.parent, kept) if parent and self._complete(parent, kept)}
+            joined = {self._as_academie(parent) for parent in parents} - kept
+            if not joined:
                 return frozenset(kept)
-            kept.add(whole)
+            kept |= joined
+
+    def _as_academie(self, code: str) -> str:
+        if self.nodes[code].level is not Level.REGION:
+            return code
+        children = self.children(code)
+        return children[0] if len(children) == 1 else code
 
     def _complete(self, parent: str, kept: set[str]) -> bool:
         children = self.children(parent)

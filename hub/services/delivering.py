@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_
+from sqlalchemy import ColumnElement, and_, bindparam, or_
+from sqlalchemy import select as sa_select
 from sqlmodel import Session, col, func, select, update
 
 from channels import (
@@ -38,6 +41,7 @@ from hub.domain.delivery import (
 )
 from hub.domain.post import Approval, ApprovalLine, Post, PostMedia, PostState
 from hub.domain.reach import first_slot
+from hub.domain.table import Moment
 from hub.language import _
 from hub.services import connecting, geotargeting
 
@@ -410,20 +414,57 @@ def end_leases(
     return len(ended)
 
 
-def next_due(session: Session, *, at: datetime) -> datetime | None:
-    """The next instant at which a delivery may need something; None when nothing is planned."""
-    moments: list[datetime] = []
-    for column, condition in [
-        (Delivery.ready_at, col(Delivery.state) == S.WAITING),
-        (Delivery.look_at, col(Delivery.state) == S.UNKNOWN),
-        (Delivery.lease_until, col(Delivery.state).in_([S.CLAIMED, S.SENDING])),
-        (Delivery.next_sample_at, col(Delivery.next_sample_at).is_not(None)),
-        (Delivery.removal_at, col(Delivery.removal_at).is_not(None)),
-        (Account.not_before, col(Account.not_before).is_not(None)),
-        (Account.blocked_until, col(Account.blocked_until).is_not(None)),
-        (Post.first_due_at, col(Post.state) == PostState.SUBMITTED),
-    ]:
-        first = session.exec(select(column).where(condition, col(column) > at).order_by(col(column)).limit(1)).first()
-        if first is not None:
-            moments.append(first)
-    return min(moments, default=None)
+# --- Agenda ---------------------------------------------------------------------------------------------------
+
+
+class Task(StrEnum):
+    """What the clock may have to do."""
+
+    DISPATCH = "dispatch"
+    RECONCILE = "reconcile"
+    LEASES = "leases"
+    COLLECT = "collect"
+    REMOVE = "remove"
+    EXPIRE = "expire"
+    TIDY = "tidy"
+
+
+@dataclass(frozen=True)
+class Agenda:
+    """What may be due now, and the next instant at which something will be (None: nothing is planned)."""
+
+    due: frozenset[Task]
+    next_at: datetime | None
+
+
+_AT = bindparam("at", type_=Moment)
+_DRAFTS = col(Delivery.draft_id).is_not(None) & col(Delivery.state).in_([S.CANCELLED, S.FAILED])
+_MOMENTS: tuple[tuple[Task, Any, ColumnElement[bool]], ...] = (
+    (Task.DISPATCH, Delivery.ready_at, col(Delivery.state) == S.WAITING),
+    (Task.RECONCILE, Delivery.look_at, col(Delivery.state) == S.UNKNOWN),
+    (Task.LEASES, Delivery.lease_until, col(Delivery.state).in_([S.CLAIMED, S.SENDING])),
+    (Task.COLLECT, Delivery.next_sample_at, col(Delivery.next_sample_at).is_not(None)),
+    (Task.REMOVE, Delivery.removal_at, col(Delivery.removal_at).is_not(None)),
+    (Task.EXPIRE, Post.first_due_at, col(Post.state) == PostState.SUBMITTED),
+    (Task.DISPATCH, Account.not_before, col(Account.not_before).is_not(None)),
+    (Task.DISPATCH, Account.blocked_until, col(Account.blocked_until).is_not(None)),
+)
+# Built once: the clock asks it every second.
+_AGENDA = sa_select(
+    *(
+        select(func.min(moment)).where(condition, when).scalar_subquery()
+        for _task, moment, condition in _MOMENTS
+        for when in (col(moment) <= _AT, col(moment) > _AT)
+    ),
+    select(func.min(Delivery.due_at)).where(_DRAFTS).scalar_subquery(),
+)
+
+
+def agenda(session: Session, *, at: datetime) -> Agenda:
+    """Look at everything that time knocks for, in one query; what waits for its account's rest counts as due."""
+    row = session.connection().execute(_AGENDA, {"at": at}).one()
+    due = {task for place, (task, *_rest) in enumerate(_MOMENTS) if row[2 * place] is not None}
+    if row[-1] is not None:
+        due.add(Task.TIDY)
+    coming = [moment for moment in row[1:-1:2] if moment is not None]
+    return Agenda(frozenset(due), min(coming, default=None))

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from sqlmodel import Session, col, func, select
 
 from channels import Message, Network, Picture, Rules, Targeting, normalised
 from hub.domain import gate as gates
 from hub.domain.account import Account
+from hub.domain.audit import REFERENCE_LOADED, AuditEntry
 from hub.domain.clock import LOCAL, Fold, instant
 from hub.domain.delivery import Delivery, DeliveryState, Provenance, mark, text_key
 from hub.domain.errors import Invalid
@@ -119,16 +121,31 @@ def delivery_fingerprint(
 # --- Territories ------------------------------------------------------------------------------------
 
 
+_NODES = select(Territory.code, Territory.name, Territory.level, Territory.path, Territory.zone, Territory.population)  # type: ignore[call-overload]
+
+_UPPER: WeakKeyDictionary[object, tuple[int | None, dict[str, Node]]] = WeakKeyDictionary()
+"""The tree down to départements by database (its connection pool), with the load of reference data it comes from."""
+
+
+def _upper_levels(session: Session) -> Mapping[str, Node]:
+    """France down to départements: some 160 rows that change once a year and are asked for by every request."""
+    newest = select(func.max(AuditEntry.id)).where(AuditEntry.action == REFERENCE_LOADED)
+    version = session.exec(newest).one()
+    pool = session.connection().engine.pool
+    known = _UPPER.get(pool)
+    if known is None or known[0] != version:
+        rows = session.exec(_NODES.where(Territory.level != Level.COMMUNE))
+        known = _UPPER[pool] = (version, {row[0]: Node(*row) for row in rows})
+    return known[1]
+
+
 def atlas(session: Session, codes: Iterable[str] = ()) -> Atlas:
     """The tree down to départements, with the communes that are named; unknown codes are simply not in it."""
     communes = sorted({code for code in codes if code.startswith("C-")})
-    query = select(
-        Territory.code, Territory.name, Territory.level, Territory.path, Territory.zone, Territory.population
-    )  # type: ignore[call-overload]
-    rows = list(session.exec(query.where(Territory.level != Level.COMMUNE)))
+    nodes = dict(_upper_levels(session))
     for start in range(0, len(communes), 500):
-        rows += session.exec(query.where(col(Territory.code).in_(communes[start : start + 500])))
-    nodes = {row[0]: Node(*row) for row in rows}
+        named = col(Territory.code).in_(communes[start : start + 500])
+        nodes |= {row[0]: Node(*row) for row in session.exec(_NODES.where(named))}
     parents = {node.path.split("/")[-2] for node in nodes.values() if node.level is Level.COMMUNE}
     counted = {}
     if parents:

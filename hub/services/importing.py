@@ -15,7 +15,7 @@ from sqlalchemy import bindparam
 from sqlmodel import Session, col, select
 
 from hub.domain.account import Account, AccountNetwork
-from hub.domain.audit import OPERATOR, note
+from hub.domain.audit import OPERATOR, REFERENCE_LOADED, note
 from hub.domain.errors import Invalid
 from hub.domain.place import Commune, Postcode
 from hub.domain.table import Table, metadata
@@ -66,7 +66,7 @@ def load_reference(
         "ended": len(plan.ended),
     }
     if counts["added"] or counts["changed"]:
-        note(session, "reference.load", f"territory:{COUNTRY}", by=OPERATOR, at=at, after=result)
+        note(session, REFERENCE_LOADED, f"territory:{COUNTRY}", by=OPERATOR, at=at, after=result)
     session.flush()
     session.expire_all()
     return result

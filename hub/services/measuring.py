@@ -82,11 +82,13 @@ def keep_figures(session: Session, reading: Reading, figures: Figures, *, at: da
 
 def _keep(session: Session, delivery_id: int, figures: Sequence[Figure], *, slot: timedelta, at: datetime) -> int:
     hours = int(slot.total_seconds() // 3600)
-    present = set(session.exec(select(Sample.metric).where(Sample.delivery_id == delivery_id, Sample.slot == hours)))
-    kept = 0
-    for figure in figures:
-        if figure.metric in present:
-            continue
+    slots = select(Sample.metric).where(Sample.delivery_id == delivery_id, Sample.slot == hours)
+    present = set(session.exec(slots))
+    newest = {
+        row.metric: row for row in session.exec(select(ReachFigure).where(ReachFigure.delivery_id == delivery_id))
+    }
+    fresh = [figure for figure in figures if figure.metric not in present]
+    for figure in fresh:
         unit = Unit(figure.unit.value)
         session.add(
             Sample(
@@ -99,21 +101,20 @@ def _keep(session: Session, delivery_id: int, figures: Sequence[Figure], *, slot
                 read_at=at,
             )
         )
-        _roll_up(session, delivery_id, figure, unit, at=at)
-        kept += 1
-    session.flush()
-    return kept
+        known = newest.get(figure.metric)
+        if known is None:
+            known = ReachFigure(
+                delivery_id=delivery_id, metric=figure.metric, unit=unit, first_read_at=at, last_read_at=at
+            )
+            session.add(known)
+        _roll_up(known, figure, at=at)
+    return len(fresh)
 
 
-def _roll_up(session: Session, delivery_id: int, figure: Figure, unit: Unit, *, at: datetime) -> None:
+def _roll_up(known: ReachFigure, figure: Figure, *, at: datetime) -> None:
     """Keep the newest reading; a figure that is missing now does not wipe out one that was read before."""
-    known = session.get(ReachFigure, (delivery_id, figure.metric))
-    if known is None:
-        known = ReachFigure(delivery_id=delivery_id, metric=figure.metric, unit=unit, first_read_at=at, last_read_at=at)
-        session.add(known)
     if figure.value is not None:
-        known.value, known.missing = figure.value, None
-        known.last_read_at = at
+        known.value, known.missing, known.last_read_at = figure.value, None, at
     elif known.value is None:
         known.missing, known.last_read_at = figure.missing, at
 
@@ -137,14 +138,18 @@ def count_visit(
     delivery = session.exec(select(Delivery).where(Delivery.key == key).order_by(col(Delivery.id).desc())).first()
     if delivery is None or delivery.id is None:
         return None
-    known = session.get(Visit, (delivery.id, day, territory_code, unit))
-    if known is None:
-        session.add(Visit(delivery_id=delivery.id, day=day, territory_code=territory_code, unit=unit, count=number))
-    else:
-        known.count += number
-    session.flush()
+    add_visits(session, delivery.id, territory_code=territory_code, unit=unit, day=day, number=number)
     post = session.get(Post, delivery.post_id)
     return post.link if post else None
+
+
+def add_visits(session: Session, delivery_id: int, *, territory_code: str, unit: Unit, day: date, number: int) -> None:
+    """Add to one of our own counts."""
+    known = session.get(Visit, (delivery_id, day, territory_code, unit))
+    if known is None:
+        session.add(Visit(delivery_id=delivery_id, day=day, territory_code=territory_code, unit=unit, count=number))
+    else:
+        known.count += number
 
 
 def visits_of(session: Session, keys: Sequence[str]) -> dict[str, dict[Unit, int]]:

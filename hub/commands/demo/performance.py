@@ -21,7 +21,7 @@ from hub.database import reading
 from hub.domain.clock import local_day
 from hub.domain.errors import Invalid
 from hub.language import _
-from hub.services import delivering, joining, reporting
+from hub.services import joining, reporting
 from hub.settings import Settings, read_settings
 from hub.wiring import Hub, machine_clock, wire
 from schedules import runner
@@ -141,9 +141,11 @@ def _play(settings: Settings, sandbox: Sandbox, *, quiet: bool) -> datetime:
     try:
         with _progress(quiet) as tell:
             while clock.now() < until:
-                with reading(hub.engine) as session:
-                    due = delivering.next_due(session, at=clock.now())
-                moments = [moment for moment in (due, scenes[0].at if scenes else None) if moment is not None]
+                moments = [
+                    moment
+                    for moment in (engine.agenda().next_at, scenes[0].at if scenes else None)
+                    if moment is not None
+                ]
                 clock.jump(min([*moments, until]))
                 while scenes and scenes[0].at <= clock.now():
                     scenes.pop(0).act(clock.now())

@@ -32,6 +32,8 @@ from hub.wiring import Hub
 
 PARIS: Final = "Europe/Paris"
 LENGTH: Final = timedelta(days=21)
+INTEREST: Final = timedelta(days=5)
+"""How long an item of the portal is looked at."""
 EXPIRING: Final = "A-22"
 """Limoges: the page whose token expires."""
 SILENT_ANSWER: Final = "A-09"
@@ -224,16 +226,19 @@ class Story:
                 .where(Account.network == AccountNetwork.PORTAL, Delivery.state == DeliveryState.SENT)
             )
             for delivery in session.exec(shown).all():
+                assert delivery.id is not None
                 assert delivery.sent_at is not None
                 age = (now - delivery.sent_at).days
+                if age > INTEREST.days:
+                    continue
                 for code in self._visitors_from(delivery):
                     dice = hashlib.sha256(f"{delivery.key}{code}{age}".encode()).digest()
                     views = (dice[0] % 40 + 6) // (age + 1)
                     day = local_day(now, PARIS)
                     for unit, number in [(Unit.VIEWS, views), (Unit.CLICKS, views // 7)]:
                         if number:
-                            measuring.count_visit(
-                                session, delivery.key, territory_code=code, unit=unit, day=day, number=number
+                            measuring.add_visits(
+                                session, delivery.id, territory_code=code, unit=unit, day=day, number=number
                             )
 
     def _visitors_from(self, delivery: Delivery) -> Iterable[str]:
