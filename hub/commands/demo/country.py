@@ -108,9 +108,7 @@ def _pages(session: Session, sandbox: Sandbox) -> dict[str, tuple[str, str, str]
     pages = {}
     wanted = [("FR", "Ma seconde chance", 25_000)]
     for place in academies(session):
-        regular = place.path.count("/") > 1
-        name = f"Ma seconde chance — {'académie : ' if regular else ''}{place.name}"
-        wanted.append((place.code, name, 600 + place.population // 900))
+        wanted.append((place.code, f"Ma seconde chance · {place.name}", 600 + place.population // 900))
     for number, (code, name, followers) in enumerate(wanted, start=1):
         page_id = str(100_000 + number)
         pages[code] = (page_id, name, sandbox.graph.create_page(page_id, name, followers=followers, app=APP_ID))
