@@ -422,6 +422,13 @@ def test_an_export_goes_to_standard_output_or_whole_into_a_file(typing: As):
     assert list(Path().iterdir()) == [Path("kept.csv")]
 
 
+def test_an_export_to_standard_output_is_nothing_but_rows(typing: As):
+    ran = typing("analyst", "reach", "export", "-o", "-")
+
+    assert ran.out.startswith('"day","territory"')
+    assert (ran.code, ran.err, list(Path().iterdir())) == (0, "", [])
+
+
 def test_wrong_sides_of_a_pair_are_refused():
     with pytest.raises(Invalid):
         postfile.split("=reason", option="--hold", example="3=…")
