@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,11 @@ def build_engine(url: str) -> Engine:
         address = make_url(url)
         if address.get_backend_name() != "sqlite":
             return create_engine(address, pool_pre_ping=True)
-    except (ArgumentError, NoSuchModuleError, ImportError) as error:
+    except ImportError as error:
+        raise Invalid(
+            _("The driver “{name}” of RELAIS_DATABASE_URL is not installed on this machine.", name=error.name)
+        ) from error
+    except (ArgumentError, NoSuchModuleError) as error:
         raise Invalid(
             _("RELAIS_DATABASE_URL is not the address of a database: use sqlite:///file or postgresql+psycopg://…")
         ) from error
@@ -112,6 +117,10 @@ def migrate(engine: Engine) -> bool:
         present = _own_revision(engine)
         if present == newest_revision(engine):
             return False
+        file = _file(engine)
+        if file is not None and not file.exists():
+            # It will hold people's names and sealed secrets: nobody else on the machine reads it.
+            file.touch(mode=0o600)
         command.upgrade(alembic_config(engine), "head")
         if engine.dialect.name == "sqlite":
             with engine.begin() as connection:
@@ -122,11 +131,12 @@ def migrate(engine: Engine) -> bool:
 def require_current(engine: Engine) -> None:
     """Raise DatabaseTrouble unless the database is there, ours, and of this program's version."""
     with explained(engine):
+        file = _file(engine)
+        if file is not None and not file.exists():
+            raise _absent(engine)
         present = _own_revision(engine)
         if present is None:
-            raise DatabaseTrouble(
-                _("There is no Relais database at {where} yet. Run “relais init” first.", where=_where(engine))
-            )
+            raise _absent(engine)
         if present != newest_revision(engine):
             raise DatabaseTrouble(
                 _(
@@ -136,8 +146,42 @@ def require_current(engine: Engine) -> None:
             )
 
 
+def _absent(engine: Engine) -> DatabaseTrouble:
+    return DatabaseTrouble(
+        _("There is no Relais database at {where} yet. Run “relais init” first.", where=_where(engine))
+    )
+
+
+def _file(engine: Engine) -> Path | None:
+    """The file of a SQLite database."""
+    if engine.dialect.name != "sqlite" or not engine.url.database or engine.url.database == ":memory:":
+        return None
+    return Path(engine.url.database)
+
+
+def _refuse_strange_file(engine: Engine) -> None:
+    """Look into a SQLite file without touching it: opening it our way would already change a stranger's."""
+    file = _file(engine)
+    if file is None or not file.exists() or file.stat().st_size == 0:
+        return
+    with closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True)) as looking:
+        names = {name for (name,) in looking.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if names - {"alembic_version"} and not names.issuperset(OUR_OLDEST_TABLES):
+        raise _foreign(engine)
+
+
 def _own_revision(engine: Engine) -> str | None:
     """The present revision, after making sure that the database is ours and not newer."""
+    try:
+        _refuse_strange_file(engine)
+    except sqlite3.Error as error:
+        raise DatabaseTrouble(
+            _(
+                "{where} is not a usable database: {why}. Choose another file, or restore a backup.",
+                where=_where(engine),
+                why=error,
+            )
+        ) from error
     present = present_revision(engine)
     tables = set(inspect(engine).get_table_names()) - {"alembic_version"}
     if present is None:
@@ -163,7 +207,8 @@ def _foreign(engine: Engine) -> DatabaseTrouble:
 
 
 def _where(engine: Engine) -> str:
-    return engine.url.database or engine.url.render_as_string(hide_password=True)
+    file = _file(engine)
+    return str(file.resolve()) if file else engine.url.render_as_string(hide_password=True)
 
 
 @contextmanager

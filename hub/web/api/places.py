@@ -17,7 +17,18 @@ from hub.web.deps import Now, ReadDb, SignedIn, TheHub
 
 router = APIRouter(tags=["territories, accounts, pictures"])
 
-SHOWN: Final = ("insee", "name", "postcodes", "departement", "academie_code", "academie", "lat", "lon", "code")
+SHOWN: Final = (
+    "insee",
+    "name",
+    "postcodes",
+    "departement",
+    "departement_name",
+    "academie_code",
+    "academie",
+    "lat",
+    "lon",
+    "code",
+)
 
 
 @router.get("/territories", summary="Communes by INSEE code, postcode, name or nearness; for everybody.")
