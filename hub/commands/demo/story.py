@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
@@ -162,7 +163,7 @@ class Story:
         code = one.author if one.author != "coordinator" else ""
         city = self._cities[code].name if code else ""
         # Only our own words are filled here; {academie} and {territoire} are left for Relais.
-        words = one.text.words.replace("{ville}", city)
+        words = _elided(one.text.words.replace("{ville}", city))
         day = local_day(self._moment(one.day, 9, 0), PARIS)
         when = datetime.combine(day, time.fromisoformat(one.text.hour))
         event: dict[str, Any] | None = None
@@ -281,6 +282,13 @@ class Story:
         query = select(Account).where(Account.network == AccountNetwork.FACEBOOK, Account.territory_code == code)
         with reading(self.hub.engine) as session:
             return session.exec(query).one()
+
+
+def _elided(words: str) -> str:
+    """« de Le Havre » as « du Havre », « de Amiens » as « d'Amiens »."""
+    for loose, joined in [(" de Le ", " du "), (" à Le ", " au "), (" de Les ", " des "), (" à Les ", " aux ")]:
+        words = words.replace(loose, joined)
+    return re.sub(r"\bde (?=[AEIOUYÉÈÊÎ])", "d'", words)
 
 
 def _actors(session: Session) -> dict[str, Actor]:
