@@ -149,7 +149,7 @@ class Atlas:
         return children[0] if len(children) == 1 else code
 
     def _complete(self, parent: str, kept: set[str]) -> bool:
-        children = self.children(parent)
+        children = [self._as_academie(child) for child in self.children(parent)]
         if self.nodes[parent].level is Level.DEPARTEMENT:
             return len(kept & set(children)) == self.communes_of.get(parent, -1)
         return bool(children) and kept.issuperset(children)
