@@ -107,8 +107,9 @@ def _pages(session: Session, sandbox: Sandbox) -> dict[str, tuple[str, str, str]
     """A page on the sandbox for France and each territory: code → id, name, token."""
     pages = {}
     wanted = [("FR", "Ma seconde chance", 25_000)]
-    for place in academies(session):
-        wanted.append((place.code, f"Ma seconde chance · {place.name}", 600 + place.population // 900))
+    wanted += [
+        (place.code, f"Ma seconde chance · {place.name}", 600 + place.population // 900) for place in academies(session)
+    ]
     for number, (code, name, followers) in enumerate(wanted, start=1):
         page_id = str(100_000 + number)
         pages[code] = (page_id, name, sandbox.graph.create_page(page_id, name, followers=followers, app=APP_ID))

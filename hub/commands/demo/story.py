@@ -33,7 +33,7 @@ from hub.wiring import Hub
 
 PARIS: Final = "Europe/Paris"
 LENGTH: Final = timedelta(days=21)
-INTEREST: Final = timedelta(days=5)
+INTEREST: Final = timedelta(days=3)
 """How long an item of the portal is looked at."""
 EXPIRING: Final = "A-22"
 """Limoges: the page whose token expires."""
