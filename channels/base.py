@@ -196,6 +196,10 @@ class Channel(Protocol):
     def rules(self) -> Rules:
         """What this network takes."""
 
+    @property
+    def wait_until(self) -> datetime | None:
+        """After any call: until when to make no further one, as use is nearly up; None while there is room."""
+
     def prepare(self, message: Message) -> Prepared:
         """Upload what the message needs; may be repeated, shows nothing to anybody."""
 

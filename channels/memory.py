@@ -77,6 +77,8 @@ class MemoryChannel:
         """People reached, by remote id; a post not in here has no figure."""
         self.calls: list[str] = []
         self.closed = False
+        self.wait_until: datetime | None = None
+        """What it says of its use after any call; a test sets it."""
         self._two_step = two_step
         self._now = now
         self._receipts: dict[str, Receipt] = {}

@@ -20,6 +20,7 @@ from channels.base import (
     Prepared,
     Problem,
     Receipt,
+    Refused,
     UnitKind,
     Unreachable,
 )
@@ -75,8 +76,16 @@ class Portal:
         self._pages = pages
         self._public_url = public_url
 
+    @property
+    def wait_until(self) -> None:
+        """Our own pages ask nobody to wait."""
+        return None
+
     def prepare(self, message: Message) -> Prepared:
-        """Nothing to prepare."""
+        """Nothing to make; what the rules refuse goes no further."""
+        problems = self.rules.problems(message)
+        if problems:
+            raise Refused(f"The portal would not take it: {', '.join(problem.code for problem in problems)}.")
         return Prepared(message)
 
     def publish(self, prepared: Prepared, deadline: Deadline) -> Receipt:

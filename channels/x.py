@@ -33,7 +33,7 @@ from channels.base import (
     Unreachable,
 )
 from channels.session import Answer, NetworkSession, never_sent
-from channels.x_errors import error_of
+from channels.x_errors import error_of, used_up_until
 from channels.x_rules import XRules
 
 __all__ = ["CHECK_CODES", "XAccount", "XRules"]
@@ -113,6 +113,11 @@ class XAccount:
 
     def __repr__(self) -> str:
         return f"XAccount(@{self.username}, {self.user_id})"
+
+    @property
+    def wait_until(self) -> datetime | None:
+        """When the limit ends that the last call used up; None while there is room."""
+        return used_up_until(self._session.last.headers, self._now()) if self._session.last else None
 
     def prepare(self, message: Message) -> Prepared:
         """Upload the pictures and their descriptions; nobody can see them yet."""

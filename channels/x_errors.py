@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -47,6 +47,7 @@ USAGE_CAP: Final = "UsageCapExceeded"
 """Code of a 429 that no rate limit explains: reads are used up until the billing cycle ends, which X does not tell."""
 
 _DAY_WINDOWS: Final = ("x-user-limit-24hour", "x-app-limit-24hour")
+_WINDOWS: Final = ("x-rate-limit", *_DAY_WINDOWS)
 _SENTENCES: Final[Mapping[int, str]] = {
     401: "X does not accept the account's keys",
     402: "The credits for X are used up",
@@ -112,17 +113,29 @@ def _items(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [item for item in errors if isinstance(item, dict)] if isinstance(errors, list) else []
 
 
+def used_up_until(headers: Mapping[str, str], now: datetime) -> datetime | None:
+    """When the limits end that an answer tells to be used up; None while there is room, or X does not say."""
+    return _latest([_number(headers, f"{prefix}-reset") for prefix in _spent(headers)], now)
+
+
 def _until(headers: Mapping[str, str], now: datetime) -> datetime | None:
     """When the limit that was hit ends; None when X does not say, or names a moment that has passed."""
-    resets = {prefix: _number(headers, f"{prefix}-reset") for prefix in ("x-rate-limit", *_DAY_WINDOWS)}
-    left = {prefix: _number(headers, f"{prefix}-remaining") for prefix in resets}
-    spent = [prefix for prefix in resets if left[prefix] == 0]
-    if not spent and left["x-rate-limit"] is None:
+    spent = _spent(headers)
+    if not spent and _number(headers, "x-rate-limit-remaining") is None:
         spent = ["x-rate-limit"]
-    moments = [reset for prefix in spent or _DAY_WINDOWS if (reset := resets[prefix]) is not None]
+    resets = [_number(headers, f"{prefix}-reset") for prefix in spent or _DAY_WINDOWS]
     pause = _number(headers, "retry-after")
-    if not moments and pause:
+    if not any(reset is not None for reset in resets) and pause:
         return now + timedelta(seconds=pause)
+    return _latest(resets, now)
+
+
+def _spent(headers: Mapping[str, str]) -> list[str]:
+    return [prefix for prefix in _WINDOWS if _number(headers, f"{prefix}-remaining") == 0]
+
+
+def _latest(resets: Sequence[int | None], now: datetime) -> datetime | None:
+    moments = [reset for reset in resets if reset is not None]
     if not moments or max(moments) > _FAR:
         return None
     until = datetime.fromtimestamp(max(moments), UTC)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from channels.base import Channel, Uncertain, Unreachable
+from channels.base import Channel, Deadline, Message, Prepared, Receipt, Uncertain, Unreachable
 from channels.memory import MemoryChannel
+from channels.portal import Portal
 from channels.sandbox.faults import Fault
 from tests.channels.facebook_stage import NOON, on_page
 from tests.channels.x_stage import stage as on_account
@@ -78,6 +79,53 @@ def _memory() -> Iterator[Play]:
     )
 
 
+@dataclass
+class _Pages:
+    """A small portal: its items, as the hub would show them once it records them as sent."""
+
+    shown: dict[str, Message] = field(default_factory=dict)
+
+    def knows(self, key: str) -> bool:
+        return key in self.shown
+
+    def visits(self, keys: Sequence[str]) -> Mapping[str, tuple[int, int]]:
+        return {key: (3, 1) for key in keys if key in self.shown}
+
+
+class _ShowingPortal(Portal):
+    """The portal with the hub's part played: what it publishes is shown, what it removes is not."""
+
+    def __init__(self, pages: _Pages) -> None:
+        super().__init__(pages, public_url="https://relais.example")
+        self._shelf = pages
+
+    def publish(self, prepared: Prepared, deadline: Deadline) -> Receipt:
+        receipt = super().publish(prepared, deadline)
+        self._shelf.shown[receipt.remote_id] = prepared.message
+        return receipt
+
+    def remove(self, receipt: Receipt) -> None:
+        super().remove(receipt)
+        self._shelf.shown.pop(receipt.remote_id, None)
+
+
+def _no_network() -> None:
+    raise NotImplementedError("Between the hub and its own pages there is no network that could fail.")
+
+
+@contextmanager
+def _portal() -> Iterator[Play]:
+    pages = _Pages()
+    yield Play(
+        channel=_ShowingPortal(pages),
+        shown=lambda: [message.text for message in pages.shown.values()],
+        lose_next_answer=_no_network,
+        unplug=_no_network,
+        pass_time=lambda time: None,
+        now=lambda: NOON,
+    )
+
+
 Factory = Callable[[], AbstractContextManager[Play]]
 
 FACTORIES: Mapping[str, Factory] = {
@@ -86,4 +134,11 @@ FACTORIES: Mapping[str, Factory] = {
     "facebook with a header": lambda: _facebook(token_in_header=True),
     "x": _x,
     "memory": _memory,
+    "portal": _portal,
 }
+
+OVER_A_NETWORK = [name for name in FACTORIES if name != "portal"]
+"""Channels whose calls can get lost, and who look for posts by what they say."""
+
+WITH_DRAFTS = [name for name in OVER_A_NETWORK if name != "x"]
+"""Channels that prepare gated posts unseen."""

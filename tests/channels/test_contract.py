@@ -18,7 +18,7 @@ from channels.base import (
     Uncertain,
     Unreachable,
 )
-from tests.channels.factories import FACTORIES, Play
+from tests.channels.factories import FACTORIES, OVER_A_NETWORK, WITH_DRAFTS, Play
 
 HELLO = Message("Portes ouvertes au lycée de Rennes", key="k7")
 AFTER = timedelta(minutes=1)
@@ -73,6 +73,7 @@ def test_another_message_is_not_found(play: Play) -> None:
     assert play.channel.find(replace(HELLO, text="Forum des métiers", key="k8"), before) == []
 
 
+@pytest.mark.parametrize("play", OVER_A_NETWORK, indirect=True)
 def test_a_post_is_not_found_after_its_time(play: Play) -> None:
     publish(play, HELLO)
     play.pass_time(timedelta(hours=1))
@@ -80,6 +81,7 @@ def test_a_post_is_not_found_after_its_time(play: Play) -> None:
     assert play.channel.find(HELLO, play.now()) == []
 
 
+@pytest.mark.parametrize("play", OVER_A_NETWORK, indirect=True)
 def test_a_lost_answer_is_uncertain_and_the_post_is_found(play: Play) -> None:
     before = play.now()
     prepared = play.channel.prepare(HELLO)
@@ -93,6 +95,7 @@ def test_a_lost_answer_is_uncertain_and_the_post_is_found(play: Play) -> None:
     assert play.shown() == [HELLO.text]
 
 
+@pytest.mark.parametrize("play", OVER_A_NETWORK, indirect=True)
 def test_without_a_connection_nothing_was_sent(play: Play) -> None:
     prepared = play.channel.prepare(HELLO)
     play.unplug()
@@ -151,9 +154,8 @@ def test_a_limit_is_kept_or_refused(play: Play) -> None:
         assert play.shown() == []
 
 
+@pytest.mark.parametrize("play", WITH_DRAFTS, indirect=True)
 def test_a_second_try_goes_on_with_the_draft_of_the_first(play: Play) -> None:
-    if not play.channel.rules.can_gate:
-        pytest.skip("this network has no drafts")
     gated = replace(HELLO, targeting=Targeting(regions=("3001",)))
     first = play.channel.prepare(gated)
 
@@ -177,6 +179,12 @@ def test_figures_say_a_number_or_why_there_is_none(play: Play) -> None:
 
 def test_figures_of_no_post_are_none(play: Play) -> None:
     assert play.channel.figures([]).by_post == {}
+
+
+def test_while_there_is_room_nobody_is_asked_to_wait(play: Play) -> None:
+    publish(play, HELLO)
+
+    assert play.channel.wait_until is None
 
 
 def test_a_check_says_that_all_is_well(play: Play) -> None:

@@ -390,6 +390,22 @@ def test_one_call_too_many_waits_for_the_quarter_of_an_hour(stage: Stage, form: 
     assert (caught.value.until, len(stage.posts)) == (NOON + timedelta(minutes=15), 1)
 
 
+def test_the_last_call_that_a_limit_allows_asks_to_wait_for_its_end(stage: Stage) -> None:
+    stage.network.set_limits(**{"POST /2/tweets": 1})
+
+    stage.publish(HELLO)
+
+    assert stage.channel.wait_until == NOON + timedelta(minutes=15)
+
+
+def test_before_any_call_and_while_there_is_room_nobody_waits(stage: Stage) -> None:
+    before = stage.channel.wait_until
+
+    stage.publish(HELLO)
+
+    assert (before, stage.channel.wait_until) == (None, None)
+
+
 def test_one_post_too_many_today_waits_for_the_day(stage: Stage) -> None:
     stage.network.set_limits(**{"posts a day": 1})
     stage.publish(HELLO)
