@@ -11,7 +11,8 @@ from datetime import datetime
 from typing import Final
 
 from PIL import Image, ImageOps, UnidentifiedImageError
-from sqlmodel import Session
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, select
 
 from hub.domain.errors import Invalid
 from hub.domain.post import Media
@@ -74,8 +75,12 @@ def keep(session: Session, cleaned: Cleaned, *, at: datetime) -> Media:
         data=cleaned.data,
         created_at=at,
     )
-    session.add(media)
-    session.flush()
+    try:
+        with session.begin_nested():
+            session.add(media)
+    except IntegrityError:
+        # Somebody uploaded the same picture at the same instant: theirs is as good.
+        return session.exec(select(Media).where(Media.id == cleaned.id)).one()
     return media
 
 

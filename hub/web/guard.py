@@ -65,7 +65,7 @@ class Guard:
     async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
         most = MOST_PICTURE_BYTES if scope["path"] == PICTURE_PATH else MOST_BYTES
         announced = Headers(scope=scope).get("content-length", "0")
-        if not announced.isdigit() or int(announced[:20]) > most:
+        if not (announced.isascii() and announced.isdigit()) or int(announced[:20]) > most:
             sentence = _("The request is larger than this address takes.")
             await problem(413, sentence, headers={"Connection": "close"})(scope, receive, send)
             return

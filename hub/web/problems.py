@@ -84,6 +84,29 @@ SENTENCES: Final[Mapping[str, str]] = {
 """What checks of typed data say, by pydantic's name for it; without one, pydantic's own words are shown."""
 
 
+_LINE = {"type": "object", "properties": {"field": {"type": "string"}, "message": {"type": "string"}}}
+
+PROBLEM: Final[dict[str, Any]] = {
+    "description": "What went wrong, in the reader's language (RFC 9457), with every field at once.",
+    "content": {
+        "application/problem+json": {
+            "schema": {
+                "type": "object",
+                "required": ["type", "title", "status", "detail", "problems"],
+                "properties": {
+                    "type": {"type": "string"},
+                    "title": {"type": "string"},
+                    "status": {"type": "integer"},
+                    "detail": {"type": "string"},
+                    "problems": {"type": "array", "items": _LINE},
+                },
+            }
+        }
+    },
+}
+"""How the API's own document tells of every error."""
+
+
 def problem(
     status: int, detail: str, problems: Sequence[FieldProblem] = (), *, headers: Mapping[str, str] | None = None
 ) -> JSONResponse:

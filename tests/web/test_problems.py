@@ -149,7 +149,16 @@ def test_over_https_browsers_are_told_to_stay_there(stage):
 
 
 def test_the_document_of_the_api_is_there_and_loads_nothing_from_elsewhere(ask: Ask):
-    assert ask("GET", "/openapi.json").json()["info"]["title"] == "Relais"
+    document = ask("GET", "/openapi.json").json()
+    answers = [
+        set(one["responses"])
+        for path, methods in document["paths"].items()
+        for one in methods.values()
+        if path.startswith("/api/v1")
+    ]
+
+    assert document["info"]["title"] == "Relais"
+    assert all("default" in known and "422" not in known for known in answers)
     assert [ask.page(path).status_code for path in ("/docs", "/redoc")] == [404, 404]
 
 

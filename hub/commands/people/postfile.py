@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from contextlib import suppress
 from datetime import date, datetime
 from difflib import get_close_matches
 from pathlib import Path
@@ -31,7 +32,7 @@ FIELDS: Final = (
 
 PICTURE_FIELDS: Final = ("path", "id", "alt")
 
-WAYS: Final = ("%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%d/%m/%Y %H:%M", "%d/%m/%Y %Hh%M")
+WAYS: Final = ("%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%d/%m/%Y %H:%M", "%d/%m/%Y %Hh%M")
 """How a date and time may be written."""
 
 LARGEST_FILE: Final = 4 * 1024 * 1024
@@ -54,6 +55,9 @@ def read_file(name: str) -> dict[str, Any]:
         if "path" in picture:
             picture["path"] = str(folder / str(picture["path"]))
     plain: dict[str, Any] = _plain(typed)
+    for name in ("when", "useless_after"):
+        with suppress(Invalid):  # what is no date is told by the API, with all other problems
+            plain |= {name: wall_time(plain[name], field=name)} if isinstance(plain.get(name), str) else {}
     return plain
 
 
