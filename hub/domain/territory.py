@@ -77,6 +77,7 @@ class Node:
     path: str
     zone: str
     population: int
+    ended_on: date | None = None
 
 
 @dataclass(frozen=True)
@@ -107,14 +108,14 @@ class Atlas:
         return above[-1] if above else None
 
     def children(self, code: str) -> list[str]:
-        """The territories right below, of those at hand."""
+        """The territories right below, of those at hand that still exist."""
         return self._children.get(code, [])
 
     @cached_property
     def _children(self) -> dict[str, list[str]]:
         told: dict[str, list[str]] = {}
-        for code in self.nodes:
-            if parent := self.parent(code):
+        for code, node in self.nodes.items():
+            if node.ended_on is None and (parent := self.parent(code)):
                 told.setdefault(parent, []).append(code)
         return told
 

@@ -18,7 +18,7 @@ from hub.domain.clock import LOCAL, Fold, instant, zone_info
 from hub.domain.delivery import Delivery, DeliveryState
 from hub.domain.errors import FieldProblem, Invalid, NotAllowed, NotFound, WrongState
 from hub.domain.event import Event, Typed
-from hub.domain.person import WRITERS, Actor, Role, RoleKind
+from hub.domain.person import WRITERS, Actor, Person, Role, RoleKind
 from hub.domain.post import Approval, Kind, Media, Post, PostAudience, PostDestination, PostMedia, PostState
 from hub.domain.territory import Atlas
 from hub.language import _
@@ -179,18 +179,19 @@ def typed_of(session: Session, post: Post) -> Draft:
 
 def _typed_end(session: Session, post: Post, parts: geotargeting.Whole) -> datetime | None:
     """The wall time after which a post is useless, as typed; None where it is what would be taken anyway."""
-    zones = {post.zone}
+    zones = ends = {post.zone}
     if post.zone == LOCAL:
         own = [account.territory_code for account in parts.accounts.values()]
         known = geotargeting.atlas(session, [*parts.audience, *own])
-        zones = _local_zones(parts.audience, own, known)
+        zones = geotargeting.local_zones(known, parts.audience, parts.accounts.values())
+        ends = _end_zones(zones, parts.audience, known)
     wall, fold = datetime.fromisoformat(post.wall_time), Fold(post.fold) if post.fold else None
     event = Event.model_validate(post.event) if post.event else None
     usual = event.last_day_ends_at() if event else max(instant(wall, zone, fold) for zone in zones) + timedelta(days=1)
     if post.useless_after == usual:
         return None
     # It was read in each zone, and the last instant kept: that of the zone whose clocks are furthest behind.
-    return min(post.useless_after.astimezone(zone_info(zone)).replace(tzinfo=None) for zone in zones)
+    return min(post.useless_after.astimezone(zone_info(zone)).replace(tzinfo=None) for zone in ends)
 
 
 def audiences_of(session: Session, rows: Sequence[Post]) -> dict[int, list[str]]:
@@ -216,11 +217,12 @@ def draft(
 ) -> Post:
     """Write a new post."""
     require_writer(by)
-    checked = _checked(session, typed, by=by, at=at)
+    usual = by.territories(WRITERS)[0]
+    checked = _checked(session, typed, by=by, at=at, usual=usual)
     post = Post(
         **checked.columns,
         author_id=by.id,
-        territory_code=by.territories(WRITERS)[0],
+        territory_code=usual,
         created_at=at,
         changed_at=at,
     )
@@ -248,7 +250,7 @@ def change(
                 seen=version,
             )
         )
-    checked = _checked(session, typed, by=by, at=at, author_id=post.author_id)
+    checked = _checked(session, typed, by=by, at=at, usual=post.territory_code)
     before = _audited(post, None)
     if post.state is not PostState.DRAFT:
         if post.state is PostState.APPROVED:
@@ -359,7 +361,9 @@ def _hindrances(
 def _nobody_can_approve(session: Session, post: Post) -> list[FieldProblem]:
     codes = audience_of(session, post)
     coordinators = session.exec(
-        select(Role).where(Role.kind == RoleKind.COORDINATOR, Role.person_id != post.author_id)
+        select(Role)
+        .join(Person, col(Person.id) == col(Role.person_id))
+        .where(Role.kind == RoleKind.COORDINATOR, Role.person_id != post.author_id, col(Person.disabled_at).is_(None))
     ).all()
     known = geotargeting.atlas(session, [*codes, *(role.territory_code for role in coordinators)])
     held: dict[int, list[str]] = {}
@@ -418,16 +422,20 @@ class _Checked:
         self.pictures: list[PictureOf] = []
 
 
-def _checked(session: Session, typed: Draft, *, by: Actor, at: datetime, author_id: int | None = None) -> _Checked:
-    """Everything typed, checked together so that all problems are told at once."""
+def _checked(session: Session, typed: Draft, *, by: Actor, at: datetime, usual: str) -> _Checked:
+    """Everything typed, checked together so that all problems are told at once.
+
+    `usual` is the audience of who names none: the territory that writes.
+    """
     problems: list[FieldProblem] = []
     checked = _Checked()
-    audience = typed.audience or by.territories(WRITERS)[:1]
+    audience = typed.audience or [usual]
+    known = geotargeting.atlas(session, [*audience, usual, *by.territories()])
     try:
-        known = geotargeting.require_territories(session, [*audience, *by.territories()])
+        geotargeting.require_territories(session, audience)
     except Invalid as error:
-        raise Invalid(error.problems) from error
-    checked.audience = sorted(known.simplify(audience))
+        problems += error.problems
+    checked.audience = sorted(known.simplify([code for code in audience if code in known] or [usual]))
     problems += _foreign_audience(by, known, checked.audience)
     for name, text in [("text", typed.text), *((f"variants.{key}", one) for key, one in typed.variants.items())]:
         problems += [
@@ -538,7 +546,8 @@ def _columns(
         raise Invalid(_("{moment} has passed. Choose a later time.", moment=moment), field="when")
     if max(due) - at > FURTHEST:
         raise Invalid(_("That is more than two years away. Check the year."), field="when")
-    useless_after = _useless_after(typed, zones, due)
+    ends = _end_zones(zones, audience, known) if typed.zone == LOCAL else zones
+    useless_after = _useless_after(typed, ends, due)
     if useless_after <= max(due):
         raise Invalid(
             _("The post would be useless before it goes out. Choose an earlier time, or a later end."),
@@ -567,14 +576,13 @@ def _zones(
     """Every zone in which the wall time will be read."""
     if typed.zone != LOCAL:
         return {typed.zone}
-    accounts = select(Account.territory_code).where(col(Account.id).in_([one.account_id for one in destinations]))
-    return _local_zones(audience, session.exec(accounts).all(), known)
+    accounts = select(Account).where(col(Account.id).in_([one.account_id for one in destinations]))
+    return geotargeting.local_zones(known, audience, session.exec(accounts).all())
 
 
-def _local_zones(audience: Sequence[str], accounts: Iterable[str], known: Atlas) -> set[str]:
-    """The zones of an audience, of its académies, and of the accounts (by territory) that speak to some of it."""
-    zones = {known.zone(code) for code in audience} | {known.zone(code) for code in known.academies_of(audience)}
-    return zones | {known.zone(code) for code in accounts if known.intersection(audience, code)}
+def _end_zones(zones: set[str], audience: Sequence[str], known: Atlas) -> set[str]:
+    """The zones in which an end is read: of all that go out, and of all that it is meant for."""
+    return zones | {known.zone(code) for code in [*audience, *known.academies_of(audience)]}
 
 
 def _useless_after(typed: Draft, zones: set[str], due: Sequence[datetime]) -> datetime:

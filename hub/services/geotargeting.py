@@ -15,7 +15,7 @@ from channels import Message, Network, Picture, Rules, Targeting, normalised
 from hub.domain import gate as gates
 from hub.domain.account import Account
 from hub.domain.audit import REFERENCE_LOADED, AuditEntry
-from hub.domain.clock import LOCAL, Fold, instant
+from hub.domain.clock import LOCAL, Fold, instant, zone_info
 from hub.domain.delivery import Delivery, DeliveryState, Provenance, mark, text_key
 from hub.domain.errors import Invalid
 from hub.domain.gate import Gate, GeoKey, KeyKind, Precision
@@ -121,7 +121,15 @@ def delivery_fingerprint(
 # --- Territories ------------------------------------------------------------------------------------
 
 
-_NODES = select(Territory.code, Territory.name, Territory.level, Territory.path, Territory.zone, Territory.population)  # type: ignore[call-overload]
+_NODES = select(  # type: ignore[call-overload]
+    Territory.code,
+    Territory.name,
+    Territory.level,
+    Territory.path,
+    Territory.zone,
+    Territory.population,
+    Territory.ended_on,
+)
 
 _UPPER: WeakKeyDictionary[object, tuple[int | None, dict[str, Node]]] = WeakKeyDictionary()
 """The tree down to départements by database (its connection pool), with the load of reference data it comes from."""
@@ -243,25 +251,33 @@ def plan(session: Session, post: Post, *, terms: Terms, rules: Mapping[Network, 
     planned: list[Planned] = []
     for destination in parts.destinations:
         account = parts.accounts[destination.account_id]
-        pieces = _pieces(territories, parts, destination, account)
-        step = timedelta(0)
-        for piece in pieces:
-            planned.append(
-                _planned(
-                    session,
-                    parts,
-                    destination,
-                    piece,
-                    siblings=len(pieces),
-                    step=step,
-                    territories=territories,
-                    terms=terms,
-                    rules=rules[Network(account.network)],
-                    images=images,
-                    at=at,
-                )
+        pieces = _pieces(
+            territories,
+            parts.audience,
+            account,
+            origin=post.territory_code,
+            accepts_unlimited=destination.accepts_unlimited,
+        )
+        names = _names(pieces, territories)
+        due = [_due(post, territories, piece) for piece in pieces]
+        steps = _apart([moment for moment, _problem in due], terms.sibling_gap)
+        planned += [
+            _planned(
+                session,
+                parts,
+                destination,
+                piece,
+                name=name,
+                siblings=len(pieces),
+                due_at=moment + step,
+                hindrance=problem,
+                territories=territories,
+                terms=terms,
+                rules=rules[Network(account.network)],
+                images=images,
             )
-            step += terms.sibling_gap
+            for piece, name, (moment, problem), step in zip(pieces, names, due, steps, strict=True)
+        ]
     return planned
 
 
@@ -271,15 +287,20 @@ class _Piece:
 
     limit: frozenset[str] | None
     territory_code: str
+    """The territory that its figures count for."""
     provenance: Provenance
+    land: frozenset[str]
+    """What it is meant for: its name and its local time are those of this land."""
     unlimited: bool = False
     problem: str | None = None
 
 
-def _pieces(territories: Atlas, parts: Whole, destination: PostDestination, account: Account) -> list[_Piece]:
+def _pieces(
+    territories: Atlas, audience: Sequence[str], account: Account, *, origin: str, accepts_unlimited: bool
+) -> list[_Piece]:
     """The zone of an account, cut as its network needs it (architecture: targeting)."""
     own = account.territory_code
-    zone = territories.intersection(parts.audience, own)
+    zone = territories.intersection(audience, own)
     network = Network(account.network)
     if not zone:
         problem = _(
@@ -287,10 +308,10 @@ def _pieces(territories: Atlas, parts: Whole, destination: PostDestination, acco
             account=account.name,
             territory=territories.name(own),
         )
-        return [_Piece(None, own, Provenance.OWN_PAGE, problem=problem)]
+        return [_Piece(None, own, Provenance.OWN_PAGE, frozenset({own}), problem=problem)]
     equal = territories.same(zone, own)
     if network is Network.X:
-        refused = not equal and not destination.accepts_unlimited
+        refused = not equal and not accepts_unlimited
         problem = _(
             "{account} cannot limit a post to a territory: everybody would see it. "
             "Leave this account out, or accept that it is not limited.",
@@ -299,23 +320,58 @@ def _pieces(territories: Atlas, parts: Whole, destination: PostDestination, acco
         return [
             _Piece(
                 None,
-                parts.post.territory_code,
+                origin,
                 Provenance.ORIGIN,
+                zone,
                 unlimited=not equal,
                 problem=problem if refused else None,
             )
         ]
     if network is Network.PORTAL:
         limit = None if equal else zone
-        return [_Piece(limit, territories.common(zone), Provenance.PORTAL)]
+        return [_Piece(limit, territories.common(zone), Provenance.PORTAL, zone)]
     if equal:
         provenance = Provenance.NATIONAL if own == COUNTRY else Provenance.OWN_PAGE
-        return [_Piece(None, own, provenance)]
+        return [_Piece(None, own, provenance, zone)]
     wide = territories.nodes[own].level in {Level.COUNTRY, Level.REGION}
     cut = [territories.intersection(zone, academie) for academie in territories.academies_of(zone)]
-    return [
-        _Piece(limit, territories.common(limit), Provenance.GATED if wide else Provenance.OWN_PAGE) for limit in cut
-    ]
+    provenance = Provenance.GATED if wide else Provenance.OWN_PAGE
+    return [_Piece(limit, territories.common(limit), provenance, limit) for limit in cut]
+
+
+def local_zones(territories: Atlas, audience: Sequence[str], accounts: Iterable[Account]) -> set[str]:
+    """Every zone in which « local time » would be read; before an account is chosen, those of the audience."""
+    zones = {
+        territories.zone(territories.common(piece.land))
+        for account in accounts
+        if territories.intersection(audience, account.territory_code)
+        for piece in _pieces(territories, audience, account, origin=COUNTRY, accepts_unlimited=True)
+    }
+    return zones or {territories.zone(code) for code in [*audience, *territories.academies_of(audience)]}
+
+
+def _zone(post: Post, territories: Atlas, piece: _Piece) -> str:
+    return territories.zone(territories.common(piece.land)) if post.zone == LOCAL else post.zone
+
+
+def _due(post: Post, territories: Atlas, piece: _Piece) -> tuple[datetime, str | None]:
+    """When a piece is meant to go out, and why that hour cannot be told."""
+    fold = Fold(post.fold) if post.fold else None
+    try:
+        return instant(datetime.fromisoformat(post.wall_time), _zone(post, territories, piece), fold), None
+    except Invalid as error:
+        return post.first_due_at, str(error)
+
+
+def _apart(due: Sequence[datetime], gap: timedelta) -> list[timedelta]:
+    """How much later than meant each goes out, so that siblings keep their distance whatever their zones are."""
+    steps = [timedelta(0)] * len(due)
+    free: datetime | None = None
+    for place in sorted(range(len(due)), key=due.__getitem__):
+        moment = due[place] if free is None else max(due[place], free)
+        steps[place] = moment - due[place]
+        free = moment + gap
+    return steps
 
 
 def _planned(
@@ -324,36 +380,35 @@ def _planned(
     destination: PostDestination,
     piece: _Piece,
     *,
+    name: str,
     siblings: int,
-    step: timedelta,
+    due_at: datetime,
+    hindrance: str | None,
     territories: Atlas,
     terms: Terms,
     rules: Rules,
     images: tuple[Picture, ...],
-    at: datetime,
 ) -> Planned:
     post, account = parts.post, parts.accounts[destination.account_id]
     assert post.id is not None
     assert account.id is not None
-    problems = [piece.problem] if piece.problem else []
+    problems = [problem for problem in (piece.problem, hindrance) if problem]
     gate: Gate | None = None
     if piece.limit is not None:
         gate, gate_problems = compile_gate(session, piece.limit, account, territories=territories, terms=terms)
         problems += gate_problems
     key = mark(post.id, account.id, gate.key if gate else gates.OPEN)
     link = f"{terms.link_base}{key}" if post.link and terms.link_base else post.link
-    text, text_problems = _words(destination.text or post.text, piece, siblings=siblings, territories=territories)
+    text, text_problems = _words(
+        destination.text or post.text, piece, name=name, siblings=siblings, territories=territories
+    )
     problems += text_problems
     if link and not rules.keeps_link_apart:
         text = f"{text} {link}"
-    zone = territories.zone(piece.territory_code) if post.zone == LOCAL else post.zone
-    fold = Fold(post.fold) if post.fold else None
-    wall = datetime.fromisoformat(post.wall_time)
-    try:
-        due_at = instant(wall, zone, fold) + step
-    except Invalid as error:
-        problems.append(str(error))
-        due_at = post.first_due_at + step
+    zone = _zone(post, territories, piece)
+    wall = due_at.astimezone(zone_info(zone)).replace(tzinfo=None)
+    if due_at >= post.useless_after:
+        problems.append(_("The post would be useless before it goes out. Choose an earlier time, or a later end."))
     message = Message(
         text=text, key=key, link=link, pictures=images, targeting=targeting(gate.stored()) if gate else None
     )
@@ -361,13 +416,13 @@ def _planned(
     drafted = Planned(
         account=account,
         territory_code=piece.territory_code,
-        territory_name=_name(piece, territories),
+        territory_name=name if piece.limit else territories.name(piece.territory_code),
         gate=gate,
         unlimited=piece.unlimited,
         provenance=piece.provenance,
         text=text,
         link=link,
-        wall_time=(wall + step).isoformat(timespec="minutes"),
+        wall_time=wall.isoformat(timespec="minutes"),
         zone=zone,
         due_at=due_at,
         useless_after=post.useless_after,
@@ -378,22 +433,38 @@ def _planned(
     return _with_warnings(session, drafted, post.id)
 
 
-def _name(piece: _Piece, territories: Atlas) -> str:
-    """How a piece is called in a text: its one territory, or a few by name, else what holds them all."""
-    limit = sorted(piece.limit or (), key=territories.name)
-    if 1 < len(limit) <= 3:
-        return ", ".join(territories.name(code) for code in limit)
-    return territories.name(piece.territory_code)
+def _names(pieces: Sequence[_Piece], territories: Atlas) -> list[str]:
+    """How each piece is called in a text; namesakes are told apart, or their texts would be the same."""
+    names = [_name(piece.land, territories) for piece in pieces]
+    return [
+        name if names.count(name) == 1 else f"{name} ({_holder(piece.land, territories)})"
+        for piece, name in zip(pieces, names, strict=True)
+    ]
 
 
-def _words(text: str, piece: _Piece, *, siblings: int, territories: Atlas) -> tuple[str, list[str]]:
+def _name(land: frozenset[str], territories: Atlas) -> str:
+    """A land by its one territory, or a few by name, else by what holds them all."""
+    if len(land) <= 3:
+        return ", ".join(sorted(territories.name(code) for code in land))
+    return territories.name(territories.common(land))
+
+
+def _holder(land: frozenset[str], territories: Atlas) -> str:
+    """What tells a land from its namesakes: a commune's département, else the académie."""
+    whole = territories.common(land)
+    if territories.nodes[whole].level is Level.COMMUNE:
+        return territories.name(territories.parent(whole) or COUNTRY)
+    return ", ".join(territories.name(code) for code in territories.academies_of(land))
+
+
+def _words(text: str, piece: _Piece, *, name: str, siblings: int, territories: Atlas) -> tuple[str, list[str]]:
     """The final text of a piece, and why it cannot be made."""
     asked = variables_in(text)
     if siblings > 1 and "territoire" not in asked:
         # A network takes siblings of the same words for repeats and refuses them.
         text, asked = "{territoire}\u00a0: " + text, asked | {"territoire"}
-    academies = territories.academies_of([piece.territory_code])
-    values = {"territoire": _name(piece, territories)}
+    academies = territories.academies_of(piece.land)
+    values = {"territoire": name}
     problems = []
     if len(academies) == 1:
         values["academie"] = territories.name(academies[0])
@@ -414,7 +485,7 @@ def _with_warnings(session: Session, planned: Planned, post_id: int) -> Planned:
         .where(
             Delivery.account_id == planned.account.id,
             Delivery.post_id != post_id,
-            Delivery.state != DeliveryState.CANCELLED,
+            col(Delivery.state).not_in([DeliveryState.CANCELLED, DeliveryState.FAILED]),
             col(Delivery.due_at).between(planned.due_at - REPEAT_WINDOW, planned.due_at + REPEAT_WINDOW),
         )
         .order_by(col(Delivery.due_at))
@@ -466,11 +537,17 @@ def compile_gate(
 
 
 def _reviewed(session: Session, account: Account, code: str, territories: Atlas) -> list[GeoKey]:
-    """The reviewed keys of a territory, else those of all its parts together; none when a part has none."""
+    """The reviewed keys of a territory, else those of all its parts together; none when a part has none.
+
+    Those of a région that is one académie are that académie's.
+    """
+    above = territories.parent(code)
+    names = [code, above] if above and territories.same([code], above) else [code]
     query = select(GeoKey).where(
-        GeoKey.network == account.network, GeoKey.territory_code == code, col(GeoKey.reviewed_at).is_not(None)
+        GeoKey.network == account.network, col(GeoKey.territory_code).in_(names), col(GeoKey.reviewed_at).is_not(None)
     )
-    own = list(session.exec(query))
+    found = list(session.exec(query))
+    own = [row for row in found if row.territory_code == code] or found
     if own or territories.nodes[code].level in {Level.DEPARTEMENT, Level.COMMUNE}:
         return own
     parts = [_reviewed(session, account, child, territories) for child in sorted(territories.children(code))]
