@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from datetime import datetime
 
 from sqlmodel import Session, col, select
@@ -102,13 +102,14 @@ def approve(
     now_says = fingerprint_of(session, post, planned)
     if seen is not None and seen != now_says:
         raise WrongState(_("This post changed since you looked at it. Look at it again, then approve."))
-    held = _held(planned, hold or {})
-    _require_in_time(post, planned, at=at)
+    made = _made(session, post)
+    held = _held(planned, hold or {}, made)
     going = [one for one in planned if one.destination not in held]
+    _require_in_time(post, planned, at=at)
     if problems := [FieldProblem(one.destination, text) for one in going for text in one.problems]:
         raise Invalid(problems)
     before = {"state": post.state}
-    going = _not_yet_made(session, post, going)
+    going = _not_yet_made(post, going, made, at=at)
     approval = _approval(session, post, planned, held, now_says, by=by, at=at)
     if post.state is PostState.SUBMITTED:
         post.move(PostState.APPROVED)
@@ -120,11 +121,17 @@ def approve(
     return deliveries
 
 
-def _held(planned: Sequence[Planned], hold: Mapping[str, str]) -> dict[str, str]:
+def _made(session: Session, post: Post) -> set[tuple[int | None, str]]:
+    """Account and gate of every delivery that this post has."""
+    query = select(Delivery).where(Delivery.post_id == post.id, Delivery.state != DeliveryState.CANCELLED)
+    return {(one.account_id, one.gate_key) for one in session.exec(query)}
+
+
+def _held(planned: Sequence[Planned], hold: Mapping[str, str], made: Set[tuple[int | None, str]]) -> dict[str, str]:
     """Destination → reason, with `3` meaning every gated delivery of account 3."""
     held: dict[str, str] = {}
     for reference, reason in hold.items():
-        matching = [one.destination for one in planned if reference in {one.destination, str(one.account.id)}]
+        matching = [one for one in planned if reference in {one.destination, str(one.account.id)}]
         if not matching:
             known = ", ".join(one.destination for one in planned)
             message = _(
@@ -133,7 +140,12 @@ def _held(planned: Sequence[Planned], hold: Mapping[str, str]) -> dict[str, str]
             raise Invalid(message, field="hold")
         if not reason.strip():
             raise Invalid(_("Say why {reference} is held.", reference=reference), field="hold")
-        held |= dict.fromkeys(matching, reason.strip())
+        open_yet = [one.destination for one in matching if (one.account.id, one.gate_key) not in made]
+        if not open_yet:
+            raise WrongState(
+                _("{reference} is approved already, so it cannot be held. Withdraw the post.", reference=reference)
+            )
+        held |= dict.fromkeys(open_yet, reason.strip())
     return held
 
 
@@ -146,17 +158,20 @@ def _require_in_time(post: Post, planned: Sequence[Planned], *, at: datetime) ->
         )
 
 
-def _not_yet_made(session: Session, post: Post, going: Sequence[Planned]) -> list[Planned]:
-    """The destinations that have no delivery yet; WrongState when nothing is left to approve."""
-    made = {
-        (one.account_id, one.gate_key)
-        for one in session.exec(
-            select(Delivery).where(Delivery.post_id == post.id, Delivery.state != DeliveryState.CANCELLED)
-        )
-    }
+def _not_yet_made(
+    post: Post, going: Sequence[Planned], made: Set[tuple[int | None, str]], *, at: datetime
+) -> list[Planned]:
+    """The destinations that have no delivery yet; WrongState when nothing is left to approve, or it would be late."""
     fresh = [one for one in going if (one.account.id, one.gate_key) not in made]
     if post.state is PostState.APPROVED and not fresh:
         raise WrongState(_("This post is approved already, and no held destination was released."))
+    if late := [one.destination for one in fresh if one.due_at <= at]:
+        raise WrongState(
+            _(
+                "The time of {destinations} has passed, and nothing is sent late. Copy this post, or hold it.",
+                destinations=", ".join(late),
+            )
+        )
     return fresh
 
 
