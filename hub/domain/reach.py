@@ -107,10 +107,15 @@ def next_slot(sent_at: datetime, at: datetime) -> datetime | None:
 
 
 def combine(unit: Unit, values: Iterable[int | None]) -> tuple[int | None, How]:
-    """Several figures of one kind as one: additive ones summed, people as at least the highest single one."""
-    known = [value for value in values if value is not None]
+    """Several figures of one kind as one: additive ones summed, people as at least the highest single one.
+
+    Where one of several is missing, what is known is a lower bound too: missing is not 0.
+    """
+    told = list(values)
+    known = [value for value in told if value is not None]
     if not known:
         return None, How.MISSING
-    if len(known) == 1:
-        return known[0], How.SINGLE
-    return (sum(known), How.SUM) if unit in ADDITIVE else (max(known), How.AT_LEAST)
+    value = sum(known) if unit in ADDITIVE else max(known)
+    if len(told) == 1:
+        return value, How.SINGLE
+    return value, How.SUM if unit in ADDITIVE and len(known) == len(told) else How.AT_LEAST

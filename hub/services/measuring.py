@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
 from channels import ChannelError, Figure, Figures, Receipt, Throttled
@@ -17,10 +19,6 @@ from hub.services import delivering
 
 BATCH = 100
 """Most posts of one account asked about together (X takes a hundred ids at once)."""
-
-
-READING_ONLY = frozenset({"UsageCapExceeded"})
-"""Codes that stop readings but not publishing (X: the monthly cap on posts read)."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +48,11 @@ def due_readings(session: Session, *, at: datetime, patience: Patience) -> list[
     )
     per_account: dict[int, dict[str, int]] = {}
     for delivery in session.exec(due):
+        if not delivery.remote_id or not delivery.id:
+            delivery.next_sample_at = None  # nothing that a network could be asked about
+            continue
         posts = per_account.setdefault(delivery.account_id, {})
-        if len(posts) < BATCH and delivery.remote_id and delivery.id:
+        if len(posts) < BATCH:
             posts[delivery.remote_id] = delivery.id
             delivery.next_sample_at = at + patience.lease
     readings = []
@@ -122,9 +123,9 @@ def _roll_up(known: ReachFigure, figure: Figure, *, at: datetime) -> None:
 def note_failure(session: Session, reading: Reading, error: ChannelError, *, at: datetime, patience: Patience) -> None:
     """A reading that failed is tried again; it never changes anything else."""
     outcome = delivering.outcome_of(error, patience, at=at)
-    if error.code not in READING_ONLY:
+    if error.code not in delivering.READING_ONLY:
         delivering.note_account(session, reading.account, outcome, at=at, patience=patience)
-    again = error.until if isinstance(error, Throttled) and error.until else at + patience.rate_wait
+    again = outcome.until if isinstance(error, Throttled) and outcome.until else at + patience.rate_wait
     for delivery_id in reading.receipts.values():
         delivery = session.get(Delivery, delivery_id)
         assert delivery is not None
@@ -144,12 +145,12 @@ def count_visit(
 
 
 def add_visits(session: Session, delivery_id: int, *, territory_code: str, unit: Unit, day: date, number: int) -> None:
-    """Add to one of our own counts."""
-    known = session.get(Visit, (delivery_id, day, territory_code, unit))
-    if known is None:
-        session.add(Visit(delivery_id=delivery_id, day=day, territory_code=territory_code, unit=unit, count=number))
-    else:
-        known.count += number
+    """Add to one of our own counts; in one statement, since two readers may come at the same instant."""
+    where = {"delivery_id": delivery_id, "day": day, "territory_code": territory_code, "unit": unit}
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    statement: Any = insert(Visit).values(**where, count=number)
+    more = {"count": col(Visit.count) + number}
+    session.execute(statement.on_conflict_do_update(index_elements=list(where), set_=more))
 
 
 def visits_of(session: Session, keys: Sequence[str]) -> dict[str, dict[Unit, int]]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from itertools import islice
 from typing import Any
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from hub.domain.account import Account
 from hub.domain.clock import local_day
@@ -112,57 +113,92 @@ MAIN = {
 """Metrics that a report counts; others are kept and exported only."""
 
 
+PAGE = 500
+"""How many deliveries are read together."""
+
+
 def figures(session: Session, *, by: Actor, first: date, last: date) -> Iterator[Figure]:
     """Every figure of deliveries published in a period that concerns a person; days are those of each delivery's zone.
 
     The portal's counts come from our own day counts, so that each territory gets its own.
     """
-    land = geotargeting.atlas(session)
-    own = [code for code in by.territories() if code in land]
+    own = by.territories()
+    land = geotargeting.atlas(session, own)
+    for page in _pages(session, first=first, last=last):
+        read = _read(session, [delivery.id for delivery, _kind, _account in page if delivery.id])
+        for delivery, kind, account in page:
+            day = local_day(delivery.sent_at, delivery.zone) if delivery.sent_at else None
+            if day is None or not first <= day <= last:
+                continue
+            base = {
+                "day": day,
+                "delivery_id": delivery.id,
+                "post_id": delivery.post_id,
+                "kind": kind,
+                "account_id": account.id,
+                "account": account.name,
+                "network": str(account.network),
+                "provenance": delivery.provenance,
+                "unlimited": bool((delivery.gate or {}).get("unlimited")),
+            }
+            yield from (
+                figure for figure in _figures_of(delivery, base, *read) if _concerns(land, figure.territory, own)
+            )
+
+
+def _pages(session: Session, *, first: date, last: date) -> Iterator[Sequence[tuple[Delivery, str, Account]]]:
+    """What was published from the day before to the day after a period, page by page: days differ by zone."""
+    day = timedelta(days=1)
+    begin = datetime.combine(max(first, date.min + day), time(), UTC) - day
+    end = datetime.combine(min(last, date.max - 2 * day), time(), UTC) + 2 * day
     query = (
         select(Delivery, Post.kind, Account)
         .join(Post, col(Post.id) == col(Delivery.post_id))
         .join(Account, col(Account.id) == col(Delivery.account_id))
         .where(
             col(Delivery.state).in_([DeliveryState.SENT, DeliveryState.REMOVED]),
-            col(Delivery.sent_at).is_not(None),
+            col(Delivery.sent_at).between(begin, end),
         )
         .order_by(col(Delivery.id))
+        .limit(PAGE)
     )
-    for delivery, kind, account in session.exec(query.execution_options(yield_per=1000)):
-        assert delivery.id is not None
-        assert delivery.sent_at is not None
-        day = local_day(delivery.sent_at, delivery.zone)
-        if not first <= day <= last:
-            continue
-        base = {
-            "day": day,
-            "delivery_id": delivery.id,
-            "post_id": delivery.post_id,
-            "kind": str(kind),
-            "account_id": account.id,
-            "account": account.name,
-            "network": str(account.network),
-            "provenance": delivery.provenance,
-            "unlimited": bool((delivery.gate or {}).get("unlimited")),
-        }
-        for figure in _figures_of(session, delivery, base):
-            if _concerns(land, figure.territory, own):
-                yield figure
+    page: Sequence[tuple[Delivery, str, Account]] = session.exec(query).all()
+    while page:
+        yield page
+        page = session.exec(query.where(col(Delivery.id) > page[-1][0].id)).all()
 
 
-def _figures_of(session: Session, delivery: Delivery, base: dict[str, Any]) -> Iterator[Figure]:
+Visited = Mapping[int, Mapping[tuple[str, Unit], int]]
+"""Delivery → territory and unit → how often."""
+
+
+def _read(session: Session, deliveries: Sequence[int]) -> tuple[Visited, Mapping[int, list[ReachFigure]]]:
+    """What is known of several deliveries: our own counts, and the networks' figures."""
+    visited: dict[int, dict[tuple[str, Unit], int]] = {}
+    counted = (
+        select(Visit.delivery_id, Visit.territory_code, Visit.unit, func.sum(Visit.count))
+        .where(col(Visit.delivery_id).in_(deliveries))
+        .group_by(col(Visit.delivery_id), col(Visit.territory_code), col(Visit.unit))
+    )
+    for delivery_id, territory, unit, number in session.exec(counted):
+        visited.setdefault(delivery_id, {})[territory, Unit(unit)] = int(number)
+    told: dict[int, list[ReachFigure]] = {}
+    newest = select(ReachFigure).where(col(ReachFigure.delivery_id).in_(deliveries)).order_by(col(ReachFigure.metric))
+    for row in session.exec(newest):
+        told.setdefault(row.delivery_id, []).append(row)
+    return visited, told
+
+
+def _figures_of(
+    delivery: Delivery, base: dict[str, Any], visited: Visited, told: Mapping[int, list[ReachFigure]]
+) -> Iterator[Figure]:
     assert delivery.id is not None
-    visits = list(session.exec(select(Visit).where(Visit.delivery_id == delivery.id)))
-    if delivery.provenance is Provenance.PORTAL and visits:
-        totals: dict[tuple[str, Unit], int] = {}
-        for visit in visits:
-            spot = (visit.territory_code, Unit(visit.unit))
-            totals[spot] = totals.get(spot, 0) + visit.count
-        for (territory, unit), value in sorted(totals.items()):
+    own_counts = visited.get(delivery.id)
+    if delivery.provenance is Provenance.PORTAL and own_counts:
+        for (territory, unit), value in sorted(own_counts.items()):
             yield Figure(**base, territory=territory, metric=f"portal_{unit}", unit=unit, value=value, missing=None)
         return
-    rows = session.exec(select(ReachFigure).where(ReachFigure.delivery_id == delivery.id)).all()
+    rows = told.get(delivery.id, [])
     territory = delivery.territory_code
     for row in rows:
         yield Figure(
@@ -200,10 +236,12 @@ def report(
     """Reach over a period, one row per thing × account × kind of figure × provenance."""
     land = geotargeting.atlas(session)
     groups: dict[tuple[str, int, Unit, Provenance], list[Figure]] = {}
+    reached: set[str] = set()
     for figure in figures(session, by=by, first=first, last=last):
-        if figure.metric not in MAIN and figure.metric:
-            continue
         if territory is not None and not _counts_for(land, figure.territory, territory):
+            continue
+        reached.add(report_territory(land, figure.territory))
+        if figure.metric not in MAIN and figure.metric:
             continue
         key = _key(land, figure, order)
         account = figure.account_id
@@ -212,13 +250,12 @@ def report(
     rows.sort(key=lambda row: (row.key, row.network, row.account, str(row.unit), str(row.provenance)))
     silent = []
     if order is By.TERRITORY:
-        seen = {row.key for row in rows}
         own = by.territories()
         wanted = [code for code, node in land.nodes.items() if node.level is Level.ACADEMIE]
         silent = sorted(
             code
             for code in wanted
-            if code not in seen
+            if code not in reached
             and any(mine in land and land.meet(code, mine) for mine in own)
             and (territory is None or _counts_for(land, code, territory))
         )
@@ -307,15 +344,18 @@ def harmless(cell: object) -> str:
 
 def export_rows(session: Session, *, by: Actor, first: date, last: date) -> Iterator[list[object]]:
     """Tidy rows, one per figure, in the order of COLUMNS."""
-    land = geotargeting.atlas(session)
-    for figure in figures(session, by=by, first=first, last=last):
-        code = figure.territory
-        shown = code if code in land else _departement(code)
+    coming = figures(session, by=by, first=first, last=last)
+    while some := list(islice(coming, PAGE)):
+        yield from _tidy(geotargeting.atlas(session, {figure.territory for figure in some}), some)
+
+
+def _tidy(land: Atlas, some: Iterable[Figure]) -> Iterator[list[object]]:
+    for figure in some:
         yield [
             figure.day.isoformat(),
-            code,
-            land.name(shown),
-            land.nodes[shown].level.value if code in land else Level.COMMUNE.value,
+            figure.territory,
+            land.name(figure.territory),
+            land.nodes[figure.territory].level.value,
             figure.account,
             figure.network,
             figure.post_id,
