@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated
 
 from pydantic import AnyHttpUrl, BaseModel, ConfigDict, EmailStr, Field, StringConstraints, model_validator
 
 from hub.domain.clock import end_of_day, zone_info
+from hub.domain.errors import Invalid
 from hub.language import _
 
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=250)]
@@ -70,6 +71,12 @@ class Ages(Typed):
     min: int | None = Field(default=None, ge=0, le=120)
     max: int | None = Field(default=None, ge=0, le=120)
 
+    @model_validator(mode="after")
+    def _in_order(self) -> Ages:
+        if self.min is not None and self.max is not None and self.max < self.min:
+            raise ValueError(_("The highest age is below the lowest one."))
+        return self
+
 
 class Event(Typed):
     """An event as typed."""
@@ -89,7 +96,10 @@ class Event(Typed):
 
     @model_validator(mode="after")
     def _somewhere(self) -> Event:
-        zone_info(self.zone)
+        try:
+            zone_info(self.zone)
+        except Invalid as error:
+            raise ValueError(str(error)) from error
         if self.attendance is not Attendance.ONLINE and not (self.commune or self.venue):
             raise ValueError(_("Say where the event takes place: a commune or a venue, or make it online."))
         if self.attendance is Attendance.ONLINE and not self.online:
@@ -97,5 +107,6 @@ class Event(Typed):
         return self
 
     def last_day_ends_at(self) -> datetime:
-        """The UTC instant at which its last date is over."""
-        return end_of_day(max(timing.end for timing in self.timings).date(), self.zone)
+        """The UTC instant at which its last date is over; an end at midnight still belongs to the evening before."""
+        last = max(timing.end for timing in self.timings) - timedelta(microseconds=1)
+        return end_of_day(last.date(), self.zone)
