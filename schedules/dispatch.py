@@ -9,12 +9,12 @@ from functools import partial
 
 from sqlalchemy.exc import IntegrityError
 
-from channels import ChannelError, Deadline, Receipt, Uncertain, Unreachable
+from channels import Channel, ChannelError, Deadline, Prepared, Receipt, Uncertain, Unreachable
 from hub.database import writing
-from hub.domain.errors import HubError
 from hub.services import approving, delivering
-from hub.services.delivering import Claim, Work
+from hub.services.delivering import Claim, Task, Work
 from hub.wiring import Hub
+from schedules.asking import Heard, ask
 from schedules.worker import Worker
 
 logger = logging.getLogger("relais.dispatch")
@@ -22,20 +22,20 @@ logger = logging.getLogger("relais.dispatch")
 
 def dispatch_due(worker: Worker) -> int:
     """Attempt what is due, one call in flight per account; return how many deliveries were claimed."""
-    if not worker.write_down():
-        return 0
-    claims = _claim(worker)
     by_account: defaultdict[int, list[Claim]] = defaultdict(list)
+    claims = _claim(worker)
     for claim in claims:
         by_account[claim.account_id].append(claim)
     for account_id, some in by_account.items():
-        worker.submit(partial(_work_through, worker, account_id, some), what="dispatch")
-    worker.trouble = None
+        worker.submit(partial(_work_through, worker, account_id, some), what=Task.DISPATCH)
     return len(claims)
 
 
 def _claim(worker: Worker, account_id: int | None = None) -> list[Claim]:
+    """What may be worked on now: nothing while an outcome waits to be written down, or nothing new may be begun."""
     hub = worker.hub
+    if not worker.write_down() or not worker.may_begin():
+        return []
     with writing(hub.engine) as session:
         claims = delivering.claim(
             session, at=hub.now(), owner=worker.owner, patience=hub.patience, account_id=account_id
@@ -47,28 +47,31 @@ def _claim(worker: Worker, account_id: int | None = None) -> list[Claim]:
 def _work_through(worker: Worker, account_id: int, claims: Sequence[Claim]) -> None:
     """One account's deliveries, one after the other, until none is due any more."""
     while claims:
-        for claim in claims:
-            try:
+        try:
+            for claim in claims:
                 _attempt(worker, claim)
-            finally:
-                worker.working.discard(claim.delivery_id)
-        claims = _claim(worker, account_id) if worker.write_down() else []
+        finally:
+            # Whatever was not reached is left to its lease: this worker holds on to nothing that it has given up.
+            worker.working.difference_update(claim.delivery_id for claim in claims)
+        claims = _claim(worker, account_id)
 
 
 def _attempt(worker: Worker, claim: Claim) -> None:
     """Open the attempt, call the network with no transaction open, record the outcome."""
     hub = worker.hub
-    work = _open(hub, claim)
+    work = _open(worker, claim)
     if work is None:
         return
     deadline = Deadline.after(hub.patience.deadline.total_seconds())
-    answer = say(hub, work, deadline)
-    outcome = delivering.outcome_of(answer, hub.patience, at=hub.now())
+    heard = say(hub, work, deadline)
+    outcome = delivering.outcome_of(heard.answer, hub.patience, at=hub.now())
     jitter = hub.jitter()
 
     def record() -> None:
+        at = hub.now()
         with writing(hub.engine) as session:
-            state = delivering.record(session, work, outcome, at=hub.now(), patience=hub.patience, jitter=jitter)
+            state = delivering.record(session, work, outcome, at=at, patience=hub.patience, jitter=jitter)
+            delivering.let_wait(session, claim.account_id, until=heard.wait_until, at=at)
         logger.info(
             "delivery=%s account=%s epoch=%s outcome=%s state=%s",
             work.delivery_id,
@@ -81,7 +84,12 @@ def _attempt(worker: Worker, claim: Claim) -> None:
     worker.record(record)
 
 
-def _open(hub: Hub, claim: Claim) -> Work | None:
+def _open(worker: Worker, claim: Claim) -> Work | None:
+    hub = worker.hub
+    if not worker.may_begin():
+        with writing(hub.engine) as session:
+            delivering.put_back(session, claim, ready_at=hub.now())
+        return None
     try:
         with writing(hub.engine) as session:
             return delivering.open_attempt(session, claim, at=hub.now(), patience=hub.patience)
@@ -92,32 +100,36 @@ def _open(hub: Hub, claim: Claim) -> Work | None:
         return None
 
 
-def say(hub: Hub, work: Work, deadline: Deadline) -> Receipt | ChannelError:
+def say(hub: Hub, work: Work, deadline: Deadline) -> Heard[Receipt]:
     """Prepare and publish; every way in which it can go wrong comes back as an answer."""
+    return ask(hub, work.account, lambda channel: _publish(hub, channel, work, deadline))
+
+
+def _publish(hub: Hub, channel: Channel, work: Work, deadline: Deadline) -> Receipt:
+    """What goes wrong before the call that shows it, of whatever kind, means that nothing was said yet."""
     try:
-        channel = hub.channel_for(work.account)
-    except HubError as error:
-        return Unreachable(str(error))
-    try:
-        try:
-            prepared = channel.prepare(work.message)
-        except Uncertain as error:
-            # What is prepared cannot be seen by anybody, so nothing was said yet.
-            return Unreachable(str(error), code=error.code, status=error.status, trace_id=error.trace_id)
-        if prepared.draft_id or prepared.media_ids:
-            with writing(hub.engine) as session:
-                if not delivering.note_prepared(session, work, draft_id=prepared.draft_id):
-                    return Unreachable("Another worker took this delivery over.")
-        if deadline.passed:
-            return Unreachable("The deadline passed while preparing; nothing was sent.")
-        return channel.publish(prepared, deadline)
-    except ChannelError as error:
-        return error
+        prepared = channel.prepare(work.message)
+        ours = _keep(hub, work, prepared)
+    except Uncertain as error:
+        raise Unreachable(str(error), code=error.code, status=error.status, trace_id=error.trace_id) from error
+    except ChannelError:
+        raise
     except Exception as error:
-        logger.exception("delivery=%s the channel broke its contract", work.delivery_id)
-        return Uncertain(f"An unexpected {type(error).__name__} in the channel.")
-    finally:
-        channel.close()
+        logger.exception("delivery=%s could not be prepared", work.delivery_id)
+        raise Unreachable(f"An unexpected {type(error).__name__} while preparing; nothing was sent.") from error
+    if not ours:
+        raise Unreachable("Another worker took this delivery over.")
+    if deadline.passed:
+        raise Unreachable("The deadline passed while preparing; nothing was sent.")
+    return channel.publish(prepared, deadline)
+
+
+def _keep(hub: Hub, work: Work, prepared: Prepared) -> bool:
+    """Write down what was prepared; False when the attempt is not ours any more."""
+    if not prepared.draft_id and not prepared.media_ids:
+        return True
+    with writing(hub.engine) as session:
+        return delivering.note_prepared(session, work, draft_id=prepared.draft_id)
 
 
 def end_leases(worker: Worker, *, others_are_dead: bool = False) -> int:

@@ -69,7 +69,7 @@ class Embedded:
         self.hub = hub
         self.jobs = jobs
         self._pool = ThreadPoolExecutor(hub.settings.workers, thread_name_prefix="relais")
-        self.worker = Worker(hub, self._pool)
+        self.worker = Worker(hub, self._pool, may_begin=self._may_begin)
         self._lock = FileLock(hub.settings.lock_file)
         self._scheduler: BackgroundScheduler | None = None
         self._watch_clock = watch_clock
@@ -98,7 +98,7 @@ class Embedded:
         self._scheduler = BackgroundScheduler(timezone="UTC", daemon=True)
         for job in self.jobs:
             self._scheduler.add_job(
-                self._tick,
+                self.tick,
                 "interval",
                 args=[job],
                 id=job.task,
@@ -112,27 +112,33 @@ class Embedded:
         self._last_tick = time.monotonic()
         self._scheduler.start()
 
-    def _tick(self, job: Job) -> None:
+    def tick(self, job: Job) -> None:
+        """Look once at what a job is for, unless nothing may be begun now."""
         self._last_tick = time.monotonic()
-        if self._stopping.is_set() or self._clock_jumped():
+        if self._watch_clock:
+            self._look_at_clock()
+        if not self._may_begin():
             return
         try:
             job.run(self.worker)
         except Exception as error:  # the clock must go on ticking
-            self.worker.trouble = f"{job.task}: {type(error).__name__}"
+            self.worker.ail(job.task, error)
             logger.exception("job=%s failed", job.task)
+        else:
+            self.worker.heal(job.task)
 
-    def _clock_jumped(self) -> bool:
-        """Whether the wall clock was set lately: then nothing is claimed for one lease."""
-        if not self._watch_clock:
-            return False
+    def _may_begin(self) -> bool:
+        paused = self._claim_again_at is not None and self.hub.now() < self._claim_again_at
+        return not paused and not self._stopping.is_set()
+
+    def _look_at_clock(self) -> None:
+        """Notice a wall clock that was set, or a machine that slept: then nothing is begun for one lease."""
         now = self.hub.now()
         drift = now.timestamp() - _boot_clock()
         before, self._drift = self._drift, drift
         if before is not None and abs(drift - before) > JUMP.total_seconds():
             self._claim_again_at = now + self.hub.patience.lease
             logger.warning("the clock jumped by %.0f s; nothing is claimed for one lease", drift - before)
-        return self._claim_again_at is not None and now < self._claim_again_at
 
     def wake(self) -> None:
         """Tick now."""
@@ -170,12 +176,16 @@ class Embedded:
         """Stop ticking, wait for calls under way up to the deadline, let go of the lock."""
         self._stopping.set()
         if self._scheduler and self._scheduler.running:
-            self._scheduler.shutdown(wait=False)
-        if not self.worker.finish(timeout=self.hub.patience.deadline.total_seconds()):
-            logger.warning("calls are still under way; their leases will end by themselves")
+            # Ticks only look and hand over; one that is looking now may still hand over to the pool.
+            self._scheduler.shutdown(wait=True)
+        finished = self.worker.finish(timeout=self.hub.patience.deadline.total_seconds())
         self.worker.write_down()
         self._pool.shutdown(wait=False, cancel_futures=True)
-        self._lock.release()
+        if finished:
+            self._lock.release()
+        else:
+            # A free lock would prove that nobody speaks any more; the end of this process frees it.
+            logger.warning("calls are still under way; their leases will end by themselves")
 
 
 def _boot_clock() -> float:

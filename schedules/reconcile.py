@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from functools import partial
 
-from channels import Channel, ChannelError, Receipt, Unreachable
+from channels import ChannelError, Receipt
 from hub.database import reading, writing
-from hub.domain.account import Account
-from hub.domain.errors import HubError
-from hub.services import reconciling, resolving
+from hub.services import delivering, reconciling, resolving
+from hub.services.delivering import Task
 from hub.services.reconciling import Leftover, Question
 from hub.services.resolving import Removal
 from hub.wiring import Hub
+from schedules.asking import ask
 from schedules.worker import Worker
 
 logger = logging.getLogger("relais.reconcile")
@@ -25,38 +24,20 @@ def reconcile_due(worker: Worker) -> int:
     with writing(hub.engine) as session:
         asked = reconciling.questions(session, at=hub.now(), patience=hub.patience)
     for question in asked:
-        worker.submit(partial(_look, hub, question), what="reconcile")
+        worker.submit(partial(_look, hub, question), what=Task.RECONCILE)
     return len(asked)
 
 
 def _look(hub: Hub, question: Question) -> None:
     began_at = hub.now()
-    answer = _found(hub, question)
+    heard = ask(hub, question.account, lambda channel: channel.find(question.message, question.since))
+    answer, at = heard.answer, hub.now()
+    assert question.account.id is not None
     with writing(hub.engine) as session:
-        state = reconciling.record_look(
-            session, question, answer, began_at=began_at, at=hub.now(), patience=hub.patience
-        )
+        state = reconciling.record_look(session, question, answer, began_at=began_at, at=at, patience=hub.patience)
+        delivering.let_wait(session, question.account.id, until=heard.wait_until, at=at)
     found = type(answer).__name__ if isinstance(answer, ChannelError) else len(answer)
     logger.info("delivery=%s read-back found=%s state=%s", question.delivery_id, found, state)
-
-
-def _found(hub: Hub, question: Question) -> Sequence[Receipt] | ChannelError:
-    channel = _channel(hub, question.account)
-    if isinstance(channel, ChannelError):
-        return channel
-    try:
-        return channel.find(question.message, question.since)
-    except ChannelError as error:
-        return error
-    finally:
-        channel.close()
-
-
-def _channel(hub: Hub, account: Account) -> Channel | ChannelError:
-    try:
-        return hub.channel_for(account)
-    except HubError as error:
-        return Unreachable(str(error))
 
 
 def take_down_due(worker: Worker) -> int:
@@ -65,28 +46,18 @@ def take_down_due(worker: Worker) -> int:
     with writing(hub.engine) as session:
         removals = resolving.open_removals(session, at=hub.now(), patience=hub.patience)
     for removal in removals:
-        worker.submit(partial(_take_down, hub, removal), what="remove")
+        worker.submit(partial(_take_down, hub, removal), what=Task.REMOVE)
     return len(removals)
 
 
 def _take_down(hub: Hub, removal: Removal) -> None:
-    error = _removed(hub, removal.account, removal.receipt)
+    heard = ask(hub, removal.account, lambda channel: channel.remove(removal.receipt))
+    at = hub.now()
+    assert removal.account.id is not None
     with writing(hub.engine) as session:
-        state = resolving.record_removal(session, removal, error, at=hub.now(), patience=hub.patience)
+        state = resolving.record_removal(session, removal, heard.answer, at=at, patience=hub.patience)
+        delivering.let_wait(session, removal.account.id, until=heard.wait_until, at=at)
     logger.info("delivery=%s removal state=%s", removal.delivery_id, state)
-
-
-def _removed(hub: Hub, account: Account, receipt: Receipt) -> ChannelError | None:
-    channel = _channel(hub, account)
-    if isinstance(channel, ChannelError):
-        return channel
-    try:
-        channel.remove(receipt)
-    except ChannelError as error:
-        return error
-    finally:
-        channel.close()
-    return None
 
 
 def tidy_due(worker: Worker) -> int:
@@ -95,12 +66,12 @@ def tidy_due(worker: Worker) -> int:
     with reading(hub.engine) as session:
         kept = reconciling.leftovers(session, at=hub.now())
     for leftover in kept:
-        worker.submit(partial(_tidy, hub, leftover), what="tidy")
+        worker.submit(partial(_tidy, hub, leftover), what=Task.TIDY)
     return len(kept)
 
 
 def _tidy(hub: Hub, leftover: Leftover) -> None:
-    error = _removed(hub, leftover.account, Receipt(leftover.draft_id))
+    error = ask(hub, leftover.account, lambda channel: channel.remove(Receipt(leftover.draft_id))).answer
     if error is None:
         with writing(hub.engine) as session:
             reconciling.forget_draft(session, leftover)

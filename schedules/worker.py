@@ -13,6 +13,9 @@ from hub.wiring import Hub
 
 logger = logging.getLogger("relais")
 
+RECORD = "record"
+"""The trouble of an outcome that could not be written down."""
+
 
 @dataclass
 class Worker:
@@ -23,12 +26,29 @@ class Worker:
     owner: str = field(default_factory=lambda: secrets.token_hex(8))
     working: set[int] = field(default_factory=set)
     """Deliveries that this process is working on: their leases are not taken back by itself."""
-    trouble: str | None = None
-    """Why work stands still here, for /healthz; None while all is well."""
+    may_begin: Callable[[], bool] = lambda: True
+    """Whether anything new may be begun: not while stopping, nor after the clock jumped."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _troubles: dict[str, str] = field(default_factory=dict)
     _unrecorded: list[Callable[[], None]] = field(default_factory=list)
     """Writes of outcomes that failed (disk full, database gone): tried again before anything else."""
     _futures: set[Future[None]] = field(default_factory=set)
+
+    @property
+    def trouble(self) -> str | None:
+        """Why work stands still here, for /healthz; None while all is well."""
+        with self._lock:
+            return next((f"{what}: {why}" for what, why in self._troubles.items()), None)
+
+    def ail(self, what: str, error: Exception) -> None:
+        """Something went wrong that is no answer of a network: shown until the same goes well."""
+        with self._lock:
+            self._troubles[what] = type(error).__name__
+
+    def heal(self, what: str) -> None:
+        """It went well."""
+        with self._lock:
+            self._troubles.pop(what, None)
 
     def submit(self, task: Callable[[], None], *, what: str) -> None:
         """Run a task in the pool; whatever it raises is logged and shown as trouble, never lost."""
@@ -37,7 +57,7 @@ class Worker:
             try:
                 task()
             except Exception as error:  # a pool has no one above who would see it
-                self.trouble = f"{what}: {type(error).__name__}"
+                self.ail(what, error)
                 logger.exception("task=%s failed", what)
 
         future = self.pool.submit(run)
@@ -64,8 +84,8 @@ class Worker:
         try:
             write()
         except Exception as error:  # a full disk must not lose what the network said
-            self.trouble = f"record: {type(error).__name__}"
             logger.exception("an outcome could not be recorded; it is kept and tried again")
+            self.ail(RECORD, error)
             with self._lock:
                 self._unrecorded.append(write)
 
@@ -75,4 +95,8 @@ class Worker:
             kept, self._unrecorded = self._unrecorded, []
         for write in kept:
             self.record(write)
-        return not self._unrecorded
+        with self._lock:
+            left = bool(self._unrecorded)
+        if kept and not left:
+            self.heal(RECORD)
+        return not left

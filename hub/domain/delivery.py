@@ -50,8 +50,9 @@ STATE_NAMES: Final[Mapping[str, str]] = {
 }
 
 LEADS: Final[Mapping[DeliveryState, frozenset[DeliveryState]]] = {
-    S.WAITING: frozenset({S.CLAIMED, S.CANCELLED, S.REVIEW}),
-    S.CLAIMED: frozenset({S.SENDING, S.WAITING, S.CANCELLED}),
+    # Straight to sent only by the late answer of an earlier try.
+    S.WAITING: frozenset({S.CLAIMED, S.CANCELLED, S.REVIEW, S.SENT}),
+    S.CLAIMED: frozenset({S.SENDING, S.WAITING, S.CANCELLED, S.SENT}),
     S.SENDING: frozenset({S.SENT, S.WAITING, S.FAILED, S.UNKNOWN, S.CANCELLED}),
     S.UNKNOWN: frozenset({S.SENT, S.WAITING, S.REVIEW}),
     S.REVIEW: frozenset({S.SENT, S.WAITING, S.CANCELLED}),

@@ -52,6 +52,9 @@ BATCH = 64
 PER_ACCOUNT = 8
 """Most deliveries of one account in one claim: its calls go out one after the other, within one lease."""
 
+READING_ONLY = frozenset({"UsageCapExceeded"})
+"""Codes that stop readings but not publishing (X: the monthly cap on posts read)."""
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -83,6 +86,19 @@ def callable_account(at: datetime) -> ColumnElement[bool]:
     rested = and_(col(Account.state) == AccountState.BLOCKED, col(Account.blocked_until) <= at)
     allowed = or_(col(Account.state) == AccountState.ACTIVE, rested)
     return and_(allowed, or_(col(Account.not_before).is_(None), col(Account.not_before) <= at))
+
+
+def _twin_is_known() -> ColumnElement[bool]:
+    """While the outcome of a delivery is unknown, no other one with its words goes out."""
+    return col(Delivery.text_key).not_in(select(Delivery.text_key).where(Delivery.state == S.UNKNOWN))
+
+
+def not_held_up(at: datetime) -> ColumnElement[bool]:
+    """The condition under which a due delivery should have been claimed by now: nothing is under way before it."""
+    under_way = select(Delivery.account_id).where(
+        col(Delivery.state).in_([S.CLAIMED, S.SENDING]), col(Delivery.lease_until) > at
+    )
+    return and_(_twin_is_known(), col(Delivery.account_id).not_in(under_way))
 
 
 def change_if(
@@ -120,7 +136,7 @@ def claim(
         col(Delivery.state) == S.WAITING,
         col(Delivery.ready_at) <= at,
         callable_account(at),
-        col(Delivery.text_key).not_in(select(Delivery.text_key).where(Delivery.state == S.UNKNOWN)),
+        _twin_is_known(),
     ]
     if account_id is None:
         worked_on = select(Delivery.account_id).where(col(Delivery.state).in_([S.CLAIMED, S.SENDING]))
@@ -161,7 +177,7 @@ def put_back(session: Session, claim: Claim, *, ready_at: datetime) -> None:
 
 def open_attempt(session: Session, claim: Claim, *, at: datetime, patience: Patience) -> Work | None:
     """Write the attempt down before anything is said; None when the delivery must not go out (now)."""
-    delivery = session.get(Delivery, claim.delivery_id)
+    delivery = session.get(Delivery, claim.delivery_id, with_for_update=True)
     if delivery is None or delivery.epoch != claim.epoch or delivery.state is not S.CLAIMED:
         return None
     account = session.get(Account, delivery.account_id)
@@ -276,7 +292,9 @@ def outcome_of(answer: Receipt | ChannelError, patience: Patience, *, at: dateti
         case Unauthorized():
             kind = OutcomeKind.AUTH
         case Throttled():
-            kind, until = OutcomeKind.RATE, answer.until or at + patience.rate_wait
+            # A moment that has passed (the network's clock is not ours) would let us ask again at once, and again.
+            ahead = answer.until if answer.until and answer.until > at else None
+            kind, until = OutcomeKind.RATE, ahead or at + patience.rate_wait
         case Blocked():
             kind, until = OutcomeKind.BLOCK, at + patience.block_rest
         case Unreachable():
@@ -295,7 +313,7 @@ def record(
 ) -> DeliveryState | None:
     """Close the attempt and move the delivery; None when the answer came too late to count."""
     attempt = session.get(Attempt, work.attempt_id)
-    delivery = session.get(Delivery, work.delivery_id)
+    delivery = session.get(Delivery, work.delivery_id, with_for_update=True)
     assert attempt is not None
     assert delivery is not None
     _close(attempt, outcome, at)
@@ -308,7 +326,13 @@ def record(
     if delivery.state is S.UNKNOWN and outcome.kind is not OutcomeKind.OK:
         return None
     change = settle(delivery, outcome, at, patience, jitter=jitter)
+    if delivery.withdrawn and change.state is S.WAITING:
+        # It was not sent, and nobody wants it any more: not even once its account may be called again.
+        change = Change(S.CANCELLED, _("The post was withdrawn."))
+        note(session, "delivery.cancel", f"delivery:{delivery.id}", by=CLOCK, at=at, after={"reason": change.reason})
     apply(delivery, change, outcome, at=at)
+    if change.state is S.SENT:
+        _alarm_if_said_before(session, delivery, work, at=at)
     return delivery.state
 
 
@@ -336,10 +360,34 @@ def _linked_elsewhere(session: Session, delivery: Delivery, remote_id: str | Non
 
 
 def _late_answer(session: Session, delivery: Delivery, outcome: Outcome, *, at: datetime) -> None:
-    """A frozen worker's answer: kept in its attempt; an alarm if the delivery went out twice because of it."""
-    if outcome.kind is OutcomeKind.OK and delivery.remote_id and delivery.remote_id != outcome.remote_id:
-        after = {"linked": delivery.remote_id, "also": outcome.remote_id}
-        note(session, "delivery.duplicate", f"delivery:{delivery.id}", by=CLOCK, at=at, after=after)
+    """A frozen worker's answer: kept in its attempt; an alarm if the delivery went out twice because of it.
+
+    When nothing was sent again yet, it spares the second call: the network itself says that the post is there.
+    """
+    if outcome.kind is not OutcomeKind.OK:
+        return
+    if delivery.state in {S.WAITING, S.CLAIMED, S.REVIEW}:
+        delivery.epoch += 1  # whoever holds a claim on it finds it taken
+        apply(delivery, Change(S.SENT, _("Found on the network when reading back.")), outcome, at=at)
+        note(session, "delivery.late-answer", f"delivery:{delivery.id}", by=CLOCK, at=at,
+             after={"state": delivery.state, "remote_id": delivery.remote_id})  # fmt: skip
+    elif delivery.remote_id and delivery.remote_id != outcome.remote_id:
+        _alarm(session, delivery, outcome.remote_id, at=at)
+
+
+def _alarm_if_said_before(session: Session, delivery: Delivery, work: Work, *, at: datetime) -> None:
+    """An earlier try may have answered, too late to count, while this one was under way."""
+    earlier = select(Attempt.remote_id).where(
+        Attempt.delivery_id == delivery.id, Attempt.id != work.attempt_id, Attempt.kind == AttemptKind.PUBLISH,
+        col(Attempt.remote_id).is_not(None), Attempt.remote_id != delivery.remote_id,
+    )  # fmt: skip
+    for remote_id in session.exec(earlier):
+        _alarm(session, delivery, remote_id, at=at)
+
+
+def _alarm(session: Session, delivery: Delivery, also: str | None, *, at: datetime) -> None:
+    after = {"linked": delivery.remote_id, "also": also}
+    note(session, "delivery.duplicate", f"delivery:{delivery.id}", by=CLOCK, at=at, after=after)
 
 
 def apply(delivery: Delivery, change: Change, outcome: Outcome | None, *, at: datetime) -> None:
@@ -364,7 +412,7 @@ def note_account(session: Session, account: Account, outcome: Outcome, *, at: da
     assert account.id is not None
     match outcome.kind:
         case OutcomeKind.RATE:
-            _wait(session, account.id, until=outcome.until or at + patience.rate_wait)
+            let_wait(session, account.id, until=outcome.until or at + patience.rate_wait, at=at)
         case OutcomeKind.AUTH:
             connecting.rest(session, account.id, reason=outcome.detail, at=at)
         case OutcomeKind.BLOCK:
@@ -372,10 +420,11 @@ def note_account(session: Session, account: Account, outcome: Outcome, *, at: da
             connecting.block(session, account.id, reason=outcome.detail, until=until, at=at)
 
 
-def _wait(session: Session, account_id: int, *, until: datetime) -> None:
-    """Let a whole account wait; never shorter than it waits already."""
-    account = session.get(Account, account_id)
-    assert account is not None
+def let_wait(session: Session, account_id: int, *, until: datetime | None, at: datetime) -> None:
+    """Let a whole account wait, if its network asks for it; never shorter than it waits already."""
+    if until is None or until <= at:
+        return
+    account = connecting.get_account(session, account_id, lock=True)
     if account.not_before is None or account.not_before < until:
         account.not_before = until
 

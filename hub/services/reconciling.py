@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
-from channels import ChannelError, Message, Receipt
+from channels import ChannelError, Message, Receipt, Throttled
 from hub.domain.account import Account
 from hub.domain.audit import CLOCK, note
 from hub.domain.delivery import (
@@ -64,6 +64,9 @@ def questions(session: Session, *, at: datetime, patience: Patience, limit: int 
         assert account is not None
         assert attempt is not None
         assert delivery.id is not None
+        if account.not_before is not None and account.not_before > at:
+            _wait_with_account(session, delivery, account.not_before, at=at, patience=patience)
+            continue
         delivery.look_at = at + patience.lease
         asked.append(
             Question(
@@ -78,6 +81,19 @@ def questions(session: Session, *, at: datetime, patience: Patience, limit: int 
     return asked
 
 
+def _wait_with_account(
+    session: Session, delivery: Delivery, not_before: datetime, *, at: datetime, patience: Patience
+) -> None:
+    """The network asks this account to wait; one that asks for longer than we look for leaves it to a person."""
+    give_up_at = (delivery.unknown_since or at) + patience.give_up_looking
+    if give_up_at > at:
+        delivery.look_at = min(not_before, give_up_at)
+        return
+    until = not_before.strftime("%Y-%m-%d %H:%M UTC")
+    _give_up(delivery, _("it asks us to wait until {until}", until=until), at=at)
+    _note_verdict(session, delivery, at=at)
+
+
 def record_look(
     session: Session,
     question: Question,
@@ -88,27 +104,38 @@ def record_look(
     patience: Patience,
 ) -> DeliveryState | None:
     """What a look means; None when the delivery moved on meanwhile."""
-    delivery = session.get(Delivery, question.delivery_id)
+    delivery = session.get(Delivery, question.delivery_id, with_for_update=True)
     if delivery is None or delivery.state is not S.UNKNOWN or delivery.epoch != question.epoch:
         return None
     if isinstance(answer, ChannelError):
         _failed_look(delivery, answer, at=at, patience=patience)
+        if isinstance(answer, Throttled) and answer.code not in delivering.READING_ONLY:
+            outcome = delivering.outcome_of(answer, patience, at=at)
+            delivering.note_account(session, question.account, outcome, at=at, patience=patience)
     else:
         _worked(session, delivery, question, answer, began_at=began_at, at=at, patience=patience)
     if delivery.state is not S.UNKNOWN:
-        after = {"state": delivery.state, "remote_id": delivery.remote_id, "reason": delivery.reason}
-        note(session, "delivery.read-back", f"delivery:{delivery.id}", by=CLOCK, at=at, after=after)
+        _note_verdict(session, delivery, at=at)
     return delivery.state
+
+
+def _note_verdict(session: Session, delivery: Delivery, *, at: datetime) -> None:
+    after = {"state": delivery.state, "remote_id": delivery.remote_id, "reason": delivery.reason}
+    note(session, "delivery.read-back", f"delivery:{delivery.id}", by=CLOCK, at=at, after=after)
 
 
 def _failed_look(delivery: Delivery, error: ChannelError, *, at: datetime, patience: Patience) -> None:
     again = next_look_after_failure(delivery, at, patience)
     delivery.failed_looks += 1
     if again is None:
-        reason = _("The network could not be read back: {why}. Look at the page yourself, then decide.", why=error)
-        delivering.apply(delivery, Change(S.REVIEW, reason), None, at=at)
+        _give_up(delivery, str(error), at=at)
     else:
         delivery.look_at = again
+
+
+def _give_up(delivery: Delivery, why: str, *, at: datetime) -> None:
+    reason = _("The network could not be read back: {why}. Look at the page yourself, then decide.", why=why)
+    delivering.apply(delivery, Change(S.REVIEW, reason), None, at=at)
 
 
 def _worked(

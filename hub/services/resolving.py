@@ -256,11 +256,14 @@ def record_removal(
     session: Session, removal: Removal, error: ChannelError | None, *, at: datetime, patience: Patience
 ) -> DeliveryState:
     """What came of taking a post down: removed, tried again later, or told to people."""
-    delivery = session.get(Delivery, removal.delivery_id)
+    delivery = session.get(Delivery, removal.delivery_id, with_for_update=True)
     attempt = session.get(Attempt, removal.attempt_id)
     assert delivery is not None
     assert attempt is not None
     attempt.ended_at = at
+    if delivery.state is S.REMOVED:  # by another try, while this one's answer was on its way
+        attempt.outcome = OutcomeKind.OK.value
+        return delivery.state
     if error is None:
         attempt.outcome = OutcomeKind.OK.value
         delivery.state, delivery.removal_at, delivery.next_sample_at = S.REMOVED, None, None

@@ -105,6 +105,7 @@ def _deliveries(session: Session, at: datetime) -> Iterator[Sign]:
             Delivery.state == DeliveryState.WAITING,
             col(Delivery.ready_at) < at - OVERDUE,
             delivering.callable_account(at),
+            delivering.not_held_up(at),
         )
     ).one()
     if overdue and not delivering.open_hold(session):
