@@ -1,0 +1,50 @@
+"""One call as an account: every way in which it can go wrong comes back as an answer."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, TypeVar
+
+from channels import Channel, ChannelError, Throttled, Uncertain
+from hub.domain.account import Account
+from hub.domain.errors import HubError
+from hub.wiring import Hub
+
+logger = logging.getLogger("relais.asking")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Heard(Generic[T]):
+    """What a network said, and until when it wants to hear nothing more of this account."""
+
+    answer: T | ChannelError
+    wait_until: datetime | None = None
+
+
+def ask(hub: Hub, account: Account, call: Callable[[Channel], T]) -> Heard[T]:
+    """Make a call as an account, with no transaction open."""
+    try:
+        channel = hub.channel_for(account)
+    except HubError as error:
+        # Keys are missing or do not fit: nothing was said, and a person must mend it before anything can be.
+        return Heard(Throttled(str(error)))
+    try:
+        answer = _answer(channel, call, account)
+        return Heard(answer, channel.wait_until)
+    finally:
+        channel.close()
+
+
+def _answer(channel: Channel, call: Callable[[Channel], T], account: Account) -> T | ChannelError:
+    try:
+        return call(channel)
+    except ChannelError as error:
+        return error
+    except Exception as error:
+        logger.exception("account=%s the channel broke its contract", account.id)
+        return Uncertain(f"An unexpected {type(error).__name__} in the channel.")
