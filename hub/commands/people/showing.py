@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from hub.language import N_, _
+from hub.language import N_, _, current_language
 
 NOTHING = "—"
 """What is not known; never 0."""
@@ -72,6 +72,12 @@ def limit(gate: dict[str, Any] | None, unlimited: bool) -> str:
     return _(
         "{codes} ({covered} % of its people, {spilled} % of others)",
         codes=codes,
-        covered=precision["covered"],
-        spilled=precision["spilled"],
+        covered=decimal(precision["covered"]),
+        spilled=decimal(precision["spilled"]),
     )
+
+
+def decimal(value: float) -> str:
+    """A number with a decimal, as the reader writes it."""
+    text = f"{value:.1f}"
+    return text.replace(".", ",") if current_language() == "fr" else text
