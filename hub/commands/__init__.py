@@ -42,7 +42,7 @@ def run(arguments: Sequence[str] | None = None) -> None:
 
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(encoding="utf-8", errors="replace")
+            stream.reconfigure(encoding="utf-8", errors="replace", line_buffering=True)
     try:
         code = build()(list(arguments) if arguments is not None else None, standalone_mode=False)
     except Invalid as error:

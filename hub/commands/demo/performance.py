@@ -16,7 +16,7 @@ from channels.sandbox.server import Sandbox
 from hub.commands import terminal
 from hub.commands.demo import country, judge
 from hub.commands.demo.story import LENGTH, Story
-from hub.commands.operator.serve import listen, run
+from hub.commands.operator.serve import reserve, run
 from hub.database import reading
 from hub.domain.clock import local_day
 from hub.domain.errors import Invalid
@@ -52,7 +52,7 @@ class VirtualClock:
 def perform(*, port: int, folder: Path | None, once: bool, as_json: bool) -> bool:
     """Play the demo in a folder; return whether all is as promised."""
     began = time.monotonic()
-    door = None if once else listen("127.0.0.1", port)
+    door = None if once else reserve("127.0.0.1", port)
     address = f"http://127.0.0.1:{door.getsockname()[1]}" if door else f"http://127.0.0.1:{port or 8000}"
     with _folder(folder) as home, _sandbox(home) as sandbox:
         settings = _settings(home, sandbox, address)

@@ -11,7 +11,11 @@ from hub.language import _
 if TYPE_CHECKING:
     import socket
 
+    from hub.domain.errors import Invalid
     from hub.wiring import Hub
+
+LAST_ANSWERS = 5
+"""Seconds that answers under way may take once a signal came."""
 
 
 def serve(
@@ -30,15 +34,12 @@ def serve(
         # A wrong key is found now, not when the first post is due.
         if any(account.secret for account in connecting.list_accounts(session)):
             connecting.require_all_open(session, hub.vault)
-    run(hub, listen(host, port))
+    run(hub, reserve(host, port))
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """An open door; Invalid with what to do when the port is taken or not allowed."""
-    import errno
+def reserve(host: str, port: int) -> socket.socket:
+    """A door that is ours, still closed; Invalid with what to do when the port is taken or not allowed."""
     import socket
-
-    from hub.domain.errors import Invalid
 
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # Named as TCP: asyncio turns off Nagle's waiting (40 ms per answer) only for sockets that say so.
@@ -46,22 +47,36 @@ def listen(host: str, port: int) -> socket.socket:
     door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         door.bind((host, port))
-        door.listen(128)
     except OSError as error:
         door.close()
-        if error.errno == errno.EADDRINUSE:
-            raise Invalid(
-                _("Port {port} is in use. Stop what listens there, or choose another one with --port.", port=port)
-            ) from error
-        raise Invalid(
-            _("Relais cannot listen on {host}:{port}: {why}.", host=host, port=port, why=error.strerror)
-        ) from error
+        raise _closed(host, port, error) from error
     return door
+
+
+def _open(door: socket.socket) -> None:
+    host, port = door.getsockname()[:2]
+    try:
+        door.listen(128)
+    except OSError as error:
+        raise _closed(host, port, error) from error
+
+
+def _closed(host: str, port: int, error: OSError) -> Invalid:
+    import errno
+
+    from hub.domain.errors import Invalid
+
+    if error.errno == errno.EADDRINUSE:
+        return Invalid(
+            _("Port {port} is in use. Stop what listens there, or choose another one with --port.", port=port)
+        )
+    return Invalid(_("Relais cannot listen on {host}:{port}: {why}.", host=host, port=port, why=error.strerror))
 
 
 def run(hub: Hub, door: socket.socket, *, quiet: bool = False) -> None:
     """Publish and serve until a signal; calls under way are finished up to their deadline."""
     import logging
+    import signal
 
     import uvicorn
 
@@ -72,17 +87,27 @@ def run(hub: Hub, door: socket.socket, *, quiet: bool = False) -> None:
     if not quiet:
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     engine = runner.build(hub)
-    engine.start()
-    address = f"http://{door.getsockname()[0]}:{door.getsockname()[1]}"
+    config = uvicorn.Config(
+        create_app(hub, pulse=engine.pulse),
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=LAST_ANSWERS,
+    )
+    server = uvicorn.Server(config)
+    # The server raises the signal that ended it once more: without our own ear for it that would end us at once,
+    # with calls under way and the lock held.
+    signal.signal(signal.SIGTERM, lambda *_ignored: setattr(server, "should_exit", True))
     try:
+        engine.start()
+        _open(door)
         if not quiet:
+            address = f"http://{door.getsockname()[0]}:{door.getsockname()[1]}"
             terminal.say(_("Relais listens on {address} and publishes what is due. Ctrl-C stops it.", address=address))
-        config = uvicorn.Config(
-            create_app(hub, pulse=engine.pulse), log_level="warning", access_log=False, server_header=False
-        )
-        uvicorn.Server(config).run(sockets=[door])
+        server.run(sockets=[door])
     except KeyboardInterrupt:
         pass
     finally:
         engine.stop()
+        door.close()
         hub.engine.dispose()
