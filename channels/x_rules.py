@@ -69,7 +69,9 @@ class XRules:
 
     def cost(self, message: Message) -> Decimal:
         """The price of the post, which a link in it multiplies, and of each picture's description."""
-        has_link = self._slow(message.text) or x_reading.links_in(unicodedata.normalize("NFC", message.text))
+        # An address that X might not take for one is priced as a link too: better said dearer than it will be.
+        plain = unicodedata.normalize("NFC", message.text)
+        has_link = self._slow(plain) or "://" in plain or x_reading.links_in(plain)
         post = self.price_post_with_link if has_link else self.price_post
         return post + self.price_alt * sum(bool(picture.alt) for picture in message.pictures)
 
