@@ -1,0 +1,114 @@
+"""Events: several dates, somewhere or online, and when the last date is over."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from hub.domain.event import Event
+
+OPEN_DAY = {"begin": "2027-01-30T09:00", "end": "2027-01-30T12:00"}
+
+
+def event(**changed: Any) -> Event:
+    """An open day in Bruz, changed as a test needs it."""
+    return Event.model_validate({"timings": [OPEN_DAY], "commune": "35047"} | changed)
+
+
+def refused(**changed: Any) -> list[tuple[str, str]]:
+    """Where and why such an event is refused."""
+    with pytest.raises(ValidationError) as error:
+        event(**changed)
+    return [(".".join(map(str, one["loc"])), one["msg"].removeprefix("Value error, ")) for one in error.value.errors()]
+
+
+def test_an_event_is_over_at_the_end_of_its_last_day_where_it_takes_place():
+    both = [{"begin": "2027-02-06T14:00", "end": "2027-02-06T17:00"}, OPEN_DAY]
+
+    assert event(timings=both).last_day_ends_at() == datetime(2027, 2, 6, 23, tzinfo=UTC)
+    assert event(timings=both, zone="Pacific/Noumea").last_day_ends_at() == datetime(2027, 2, 6, 13, tzinfo=UTC)
+
+
+def test_an_event_that_ends_at_midnight_is_over_that_night():
+    evening = {"begin": "2027-01-30T20:00", "end": "2027-01-31T00:00"}
+
+    assert event(timings=[evening]).last_day_ends_at() == datetime(2027, 1, 30, 23, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("timing", "message"),
+    [
+        (("2027-01-30T12:00", "2027-01-30T09:00"), "An event must end after it begins."),
+        (("2027-01-30T12:00", "2027-01-30T12:00"), "An event must end after it begins."),
+        (
+            ("2027-01-30T12:00+01:00", "2027-01-30T13:00+01:00"),
+            "Write event times without an offset: the event's zone says where they are meant.",
+        ),
+        (("0001-01-30T12:00", "2027-01-30T13:00"), "Check the year: 2027 is not meant."),
+        (("2027-01-30T12:00", "9999-12-31T23:00"), "Check the year: 9999 is not meant."),
+    ],
+)
+def test_a_date_that_cannot_be_meant_is_refused(timing, message):
+    assert refused(timings=[{"begin": timing[0], "end": timing[1]}]) == [("timings.0", message)]
+
+
+def test_an_event_without_dates_is_refused():
+    assert [where for where, _why in refused(timings=[])] == ["timings"]
+
+
+@pytest.mark.parametrize("place", [{"commune": "35047"}, {"commune": None, "venue": "CFA de Bruz"}])
+def test_an_event_takes_place_somewhere(place):
+    assert event(**place).attendance.value == "on_site"
+
+
+@pytest.mark.parametrize("attendance", ["on_site", "mixed"])
+def test_an_event_that_is_nowhere_is_refused(attendance):
+    assert refused(commune=None, attendance=attendance) == [
+        ("", "Say where the event takes place: a commune or a venue, or make it online.")
+    ]
+
+
+def test_an_online_event_needs_its_link():
+    assert refused(commune=None, attendance="online") == [("", "An online event needs its link.")]
+    assert str(event(attendance="online", online="https://example.org/visio").online) == "https://example.org/visio"
+
+
+@pytest.mark.parametrize("commune", ["2A004", "97133", "01001"])
+def test_a_commune_is_named_by_its_insee_code(commune):
+    assert event(commune=commune).commune == commune
+
+
+@pytest.mark.parametrize("commune", ["1001", "C-35047", "Bruz", "2C004"])
+def test_what_is_no_insee_code_is_refused(commune):
+    assert [where for where, _why in refused(commune=commune)] == ["commune"]
+
+
+def test_everything_that_is_wrong_with_the_fields_is_told_at_once():
+    told = refused(timings=[], ages={"min": 26, "max": 16}, color="blue")
+
+    assert [where for where, _why in told] == ["timings", "ages", "color"]
+
+
+def test_an_unknown_zone_is_told_as_a_trouble_of_the_event():
+    assert refused(zone="Europe/Rennes") == [
+        ("", "Unknown time zone “Europe/Rennes”. Use a name such as Europe/Paris, or local.")
+    ]
+
+
+@pytest.mark.parametrize("ages", [{"min": 16, "max": 25}, {"min": 16}, {"max": 25}, {"min": 16, "max": 16}, {}])
+def test_ages_may_be_open_on_either_side(ages):
+    told = event(ages=ages).ages
+
+    assert told is not None
+    assert told.model_dump(exclude_none=True) == ages
+
+
+def test_ages_that_are_crossed_are_refused():
+    assert refused(ages={"min": 26, "max": 16}) == [("ages", "The highest age is below the lowest one.")]
+
+
+def test_a_field_that_nobody_knows_is_refused_rather_than_lost():
+    assert refused(comune="35047") == [("comune", "Extra inputs are not permitted")]
