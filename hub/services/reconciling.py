@@ -134,7 +134,9 @@ def _failed_look(delivery: Delivery, error: ChannelError, *, at: datetime, patie
 
 
 def _give_up(delivery: Delivery, why: str, *, at: datetime) -> None:
-    reason = _("The network could not be read back: {why}. Look at the page yourself, then decide.", why=why)
+    reason = _(
+        "The network could not be read back: {why}. Look at the page yourself, then decide.", why=why.rstrip(".")
+    )
     delivering.apply(delivery, Change(S.REVIEW, reason), None, at=at)
 
 

@@ -276,7 +276,8 @@ def record_removal(
     delivering.note_account(session, removal.account, outcome, at=at, patience=patience)
     if isinstance(error, Refused):
         delivery.removal_at = None
-        delivery.reason = _("The network refuses to take it down: {why}. Take it down on the page itself.", why=error)
+        why = str(error).rstrip(".")
+        delivery.reason = _("The network refuses to take it down: {why}. Take it down on the page itself.", why=why)
         note(session, "delivery.removal-refused", f"delivery:{delivery.id}", by=CLOCK, at=at)
     elif isinstance(error, Throttled | Unauthorized):
         delivery.removal_at = outcome.until or at

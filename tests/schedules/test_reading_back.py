@@ -1,0 +1,485 @@
+"""What is not known is read back, and nothing is said twice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from channels import ChannelError, Deadline, Message, Prepared, Receipt, Throttled, Unauthorized, Uncertain, Unreachable
+from channels.memory import MemoryChannel
+from hub.database import writing
+from hub.domain.delivery import Action, DeliveryState
+from hub.services import delivering, reconciling, resolving
+from tests.schedules.conftest import DUE, Room, wall
+
+S = DeliveryState
+
+
+def lost() -> Uncertain:
+    """An answer that never came."""
+    return Uncertain("No answer came.")
+
+
+class Watching(MemoryChannel):
+    """Notes when it is read back."""
+
+    def __init__(self, room: Room) -> None:
+        super().__init__(now=room.clock)
+        self.reads: list[float] = []
+        self.hidden = False
+        """Whether lists do not show what was posted (yet)."""
+        self._room = room
+
+    def find(self, message: Message, since: datetime) -> list[Receipt]:
+        """What the others find, unless it is hidden."""
+        self.reads.append((self._room.clock() - DUE).total_seconds())
+        found = super().find(message, since)
+        return [] if self.hidden else found
+
+
+@pytest.fixture
+def network(room: Room) -> Watching:
+    """The page of Rennes, watched."""
+    watching = Watching(room)
+    room.channels[room.stage.accounts["rennes"]] = watching
+    return watching
+
+
+def test_a_lost_answer_is_read_back_at_once_and_found(room: Room, network: Watching) -> None:
+    delivery = room.approve_one()
+    network.fail_next(lost(), after_showing=True)
+
+    room.run_at(DUE)
+
+    found = room.delivery(delivery)
+    assert (found.state, found.remote_id, found.reason) == (
+        S.SENT,
+        "post-1",
+        "Found on the network when reading back.",
+    )
+    assert (network.reads, len(network.shown), room.outcomes(delivery)) == ([0], 1, ["unknown"])
+    assert found.next_sample_at == DUE + timedelta(hours=1)
+
+
+def test_it_is_looked_for_four_times_before_it_may_be_said_again(room: Room, network: Watching) -> None:
+    delivery = room.approve_one()
+    network.fail_next(lost())
+
+    room.clock.at = DUE
+    room.live_until(DUE + timedelta(minutes=5, seconds=-1))
+    before = room.state(delivery)
+    room.live_until(DUE + timedelta(minutes=6))
+
+    assert before == S.UNKNOWN
+    assert network.reads == [0, 15, 60, 300]
+    assert (room.outcomes(delivery), room.state(delivery)) == (["unknown", "ok"], S.SENT)
+    assert len(network.shown) == 1
+
+
+def test_a_post_that_shows_up_late_is_found_and_not_repeated(room: Room, network: Watching) -> None:
+    delivery = room.approve_one()
+    network.fail_next(lost(), after_showing=True)
+    network.hidden = True
+
+    room.run_at(DUE)
+    room.run_after(seconds=15)
+    network.hidden = False
+    room.run_at(DUE + timedelta(seconds=60))
+
+    assert (room.state(delivery), network.calls.count("publish"), network.reads) == (S.SENT, 1, [0, 15, 60])
+
+
+def test_only_a_read_that_began_late_enough_may_say_that_nothing_was_sent(room: Room, network: Watching) -> None:
+    delivery = room.approve_one()
+    network.fail_next(lost())
+    room.run_at(DUE)
+    room.clock.at = DUE + timedelta(minutes=4, seconds=59)
+    question = ask(room, delivery)
+
+    early = look(room, question, [], began_at=room.clock(), at=DUE + timedelta(minutes=9))
+    late = look(room, question, [], began_at=DUE + timedelta(minutes=5), at=DUE + timedelta(minutes=9))
+
+    assert (early, late) == (S.UNKNOWN, S.WAITING)
+
+
+def ask(room: Room, delivery_id: int) -> reconciling.Question:
+    """The question about a delivery, whenever its next look may be."""
+    with writing(room.hub.engine) as session:
+        delivery = resolving.get_delivery(session, delivery_id, by=room.stage.people["coordinator"])
+        delivery.look_at = room.clock()
+    with writing(room.hub.engine) as session:
+        (question,) = reconciling.questions(session, at=room.clock(), patience=room.hub.patience)
+    return question
+
+
+def look(
+    room: Room,
+    question: reconciling.Question,
+    answer: Sequence[Receipt] | ChannelError,
+    *,
+    began_at: datetime,
+    at: datetime | None = None,
+) -> DeliveryState | None:
+    """Record what a look found."""
+    with writing(room.hub.engine) as session:
+        return reconciling.record_look(
+            session, question, answer, began_at=began_at, at=at or began_at, patience=room.hub.patience
+        )
+
+
+def test_several_matches_are_for_a_person_to_tell_apart(room: Room, network: Watching) -> None:
+    delivery = room.approve_one()
+    room.clock.at = DUE
+    twin = network.publish(network.prepare(Message("Portes ouvertes", key="else")), Deadline.after(5))
+    network.fail_next(lost(), after_showing=True)
+
+    room.run_at(DUE)
+
+    assert twin.remote_id in network.shown
+    assert room.state(delivery) == S.REVIEW
+    assert room.delivery(delivery).reason == "2 posts on the network say this. Tell which one it is."
+
+
+def test_a_post_that_belongs_to_another_delivery_is_no_match(room: Room, network: Watching) -> None:
+    first = room.approve_one("Un")
+    room.run_at(DUE)
+    question_of = room.approve_one("Deux", when=wall(3, 18, 1))
+    network.fail_next(lost())
+    room.run_at(DUE + timedelta(minutes=1))
+    room.clock.at = DUE + timedelta(minutes=7)
+
+    state = look(room, ask(room, question_of), [Receipt("post-1")], began_at=room.clock())
+
+    assert (room.delivery(first).remote_id, state) == ("post-1", S.WAITING)
+
+
+def test_reads_that_fail_are_repeated_and_then_left_to_a_person(room: Room, network: Watching) -> None:
+    delivery = room.approve_one()
+    network.fail_next(lost())
+    for _ in range(100):
+        network.fail_next(Unreachable("No connection."), call="find")
+
+    room.clock.at = DUE
+    room.live_until(DUE + timedelta(hours=2))
+
+    assert network.reads[:6] == [0, 5, 15, 35, 95, 155]
+    assert {later - earlier for earlier, later in zip(network.reads[3:], network.reads[4:], strict=False)} == {60}
+    assert network.reads[-1] == 3635
+    assert (room.state(delivery), len(network.shown)) == (S.REVIEW, 0)
+    assert room.delivery(delivery).reason == (
+        "The network could not be read back: No connection. Look at the page yourself, then decide."
+    )
+
+
+def test_a_channel_that_breaks_while_reading_counts_as_a_read_that_failed(room: Room) -> None:
+    class Broken(MemoryChannel):
+        def find(self, message: Message, since: datetime) -> list[Receipt]:
+            raise ZeroDivisionError
+
+    broken = Broken(now=room.clock)
+    broken.fail_next(lost())
+    room.channels[room.stage.accounts["rennes"]] = broken
+    delivery = room.approve_one()
+
+    room.clock.at = DUE
+    room.live_until(DUE + timedelta(hours=2))
+
+    assert room.state(delivery) == S.REVIEW
+
+
+def test_a_read_limit_lets_the_account_wait_and_looks_again_afterwards(room: Room, network: Watching) -> None:
+    delivery = room.approve_one()
+    network.fail_next(lost(), after_showing=True)
+    network.fail_next(Throttled("Slow down.", until=DUE + timedelta(minutes=20)), call="find")
+
+    room.clock.at = DUE
+    room.live_until(DUE + timedelta(minutes=30))
+
+    assert (network.reads, room.state(delivery)) == ([0, 1200], S.SENT)
+
+
+def test_a_read_limit_that_lasts_too_long_leaves_it_to_a_person(room: Room, network: Watching) -> None:
+    delivery = room.approve_one()
+    network.fail_next(lost(), after_showing=True)
+    network.fail_next(Throttled("Slow down.", until=DUE + timedelta(hours=24)), call="find")
+
+    room.clock.at = DUE
+    room.live_until(DUE + timedelta(hours=2))
+
+    assert (network.reads, room.state(delivery)) == ([0], S.REVIEW)
+    assert room.delivery(delivery).reason == (
+        "The network could not be read back: it asks us to wait until 2026-11-04 17:00 UTC. "
+        "Look at the page yourself, then decide."
+    )
+
+
+def test_reads_used_up_for_the_month_do_not_stop_publishing(room: Room, network: Watching) -> None:
+    room.approve_one("Un")
+    network.fail_next(lost())
+    network.fail_next(Throttled("Cap.", code="UsageCapExceeded"), call="find")
+
+    room.run_at(DUE)
+
+    assert room.account().not_before is None
+
+
+def test_use_that_is_nearly_up_after_a_look_lets_the_account_wait(room: Room, network: Watching) -> None:
+    room.approve_one()
+    network.fail_next(lost())
+    network.wait_until = DUE + timedelta(minutes=9)
+
+    room.run_at(DUE)
+
+    assert room.account().not_before == DUE + timedelta(minutes=9)
+
+
+def test_a_refused_token_while_reading_is_tried_for_an_hour_only(room: Room, network: Watching) -> None:
+    delivery = room.approve_one()
+    network.fail_next(lost())
+    for _ in range(100):
+        network.fail_next(Unauthorized("Token expired."), call="find")
+
+    room.clock.at = DUE
+    room.live_until(DUE + timedelta(hours=2))
+
+    assert room.state(delivery) == S.REVIEW
+
+
+def test_while_the_outcome_is_unknown_its_twin_waits(room: Room, network: Watching) -> None:
+    first = room.approve_one()
+    network.fail_next(lost())
+    network.hidden = True
+    room.run_at(DUE)
+    twin = room.approve_one(when=wall(3, 18, 1))
+    other = room.approve_one("Autre chose", when=wall(3, 18, 1))
+
+    room.run_at(DUE + timedelta(minutes=2))
+    states = [room.state(one) for one in (first, twin, other)]
+    room.live_until(DUE + timedelta(minutes=10))
+
+    assert states == [S.UNKNOWN, S.WAITING, S.SENT]
+    assert [room.state(one) for one in (first, twin)] == [S.SENT, S.SENT]
+
+
+def test_a_prepared_post_is_read_by_its_id_and_gone_on_with(room: Room, network: Watching) -> None:
+    delivery = room.approve_one(audience=("D-35",))
+    network.fail_next(lost())
+
+    room.clock.at = DUE
+    room.live_until(DUE + timedelta(minutes=6))
+
+    assert [attempt.draft_id for attempt in room.attempts(delivery)] == ["post-1", "post-1"]
+    assert (list(network.shown), network.drafts, room.delivery(delivery).remote_id) == (["post-1"], {}, "post-1")
+
+
+def test_a_network_that_calls_it_a_repeat_is_read_back_too(room: Room, network: Watching) -> None:
+    delivery = room.approve_one()
+    network.fail_next(Uncertain("Said before.", duplicate=True), after_showing=True)
+
+    room.run_at(DUE)
+
+    assert (room.outcomes(delivery), room.state(delivery), len(network.shown)) == (["duplicate"], S.SENT, 1)
+
+
+def test_reading_back_goes_on_during_a_hold(room: Room, network: Watching) -> None:
+    delivery = room.approve_one()
+    network.fail_next(lost(), after_showing=True)
+    network.hidden = True
+    room.run_at(DUE)
+    room.hold()
+    network.hidden = False
+
+    room.run_after(seconds=15)
+
+    assert room.state(delivery) == S.SENT
+
+
+def test_a_withdrawn_post_that_was_not_sent_after_all_is_cancelled(room: Room, network: Watching) -> None:
+    delivery = room.approve_one()
+    network.fail_next(lost())
+    room.run_at(DUE)
+    room.withdraw(delivery)
+
+    room.live_until(DUE + timedelta(minutes=10))
+
+    assert (room.state(delivery), network.shown) == (S.CANCELLED, {})
+
+
+def test_the_look_is_planned_anew_before_it_begins(room: Room, network: Watching) -> None:
+    delivery = room.approve_one()
+    network.fail_next(lost())
+    network.hidden = True
+    room.run_at(DUE)
+    room.clock.forward(seconds=15)
+
+    ask(room, delivery)
+
+    assert room.delivery(delivery).look_at == DUE + timedelta(seconds=15) + room.hub.patience.lease
+
+
+def test_a_look_that_comes_back_after_a_person_decided_changes_nothing(room: Room, network: Watching) -> None:
+    delivery = room.approve_one()
+    network.fail_next(lost())
+    for _ in range(100):
+        network.fail_next(Unreachable("No connection."), call="find")
+    room.clock.at = DUE
+    room.run_at(DUE)
+    question = ask(room, delivery)
+    room.live_until(DUE + timedelta(hours=2))
+    decide(room, delivery, Action.GIVE_UP)
+
+    state = look(room, question, [Receipt("post-9")], began_at=room.clock())
+
+    assert (state, room.state(delivery)) == (None, S.CANCELLED)
+
+
+def decide(room: Room, delivery: int, action: Action, **more: Any) -> None:
+    """A person answers the open question."""
+    with writing(room.hub.engine) as session:
+        resolving.resolve(session, delivery, action, by=room.stage.people["coordinator"], at=room.clock(), **more)
+
+
+def in_review(room: Room, network: Watching) -> int:
+    """A delivery that could not be read back for an hour."""
+    delivery = room.approve_one(useless_after=wall(9, 18))
+    network.fail_next(lost())
+    for _ in range(64):
+        network.fail_next(Unreachable("No connection."), call="find")
+    room.clock.at = DUE
+    room.live_until(DUE + timedelta(hours=2))
+    assert room.state(delivery) == S.REVIEW
+    return delivery
+
+
+def test_a_person_who_found_it_has_it_sent(room: Room, network: Watching) -> None:
+    delivery = in_review(room, network)
+
+    decide(room, delivery, Action.FOUND, remote_id="4711")
+
+    assert (room.state(delivery), room.delivery(delivery).remote_id) == (S.SENT, "4711")
+    assert [(one.kind.value, one.outcome) for one in room.attempts(delivery)] == [
+        ("publish", "unknown"),
+        ("person", "ok"),
+    ]
+
+
+def test_a_person_who_has_it_sent_again_sends_it_once_however_late(room: Room, network: Watching) -> None:
+    delivery = in_review(room, network)
+    room.clock.forward(hours=12)
+
+    decide(room, delivery, Action.SEND)
+    room.run_after(seconds=1)
+
+    assert (room.state(delivery), len(network.shown)) == (S.SENT, 1)
+
+
+# --- Late answers ----------------------------------------------------------------------------------------
+
+
+def frozen(room: Room) -> tuple[int, delivering.Work]:
+    """A worker that opened its attempt, said its words, and froze."""
+    delivery = room.approve_one()
+    room.clock.at = DUE
+    with writing(room.hub.engine) as session:
+        (claim,) = delivering.claim(session, at=DUE, owner="frozen", patience=room.hub.patience)
+    with writing(room.hub.engine) as session:
+        work = delivering.open_attempt(session, claim, at=DUE, patience=room.hub.patience)
+    assert work is not None
+    return delivery, work
+
+
+def answers(room: Room, work: delivering.Work, answer: Receipt | ChannelError) -> DeliveryState | None:
+    """The frozen worker wakes up and records its answer."""
+    patience = room.hub.patience
+    outcome = delivering.outcome_of(answer, patience, at=room.clock())
+    with writing(room.hub.engine) as session:
+        return delivering.record(session, work, outcome, at=room.clock(), patience=patience, jitter=0.5)
+
+
+def test_an_answer_while_it_is_being_read_back_settles_it(room: Room, network: Watching) -> None:
+    delivery, work = frozen(room)
+    room.run_after(seconds=121)
+    unknown = room.state(delivery)
+
+    state = answers(room, work, Receipt("post-7"))
+
+    assert (unknown, state, room.delivery(delivery).remote_id) == (S.UNKNOWN, S.SENT, "post-7")
+    assert room.attempts(delivery)[0].detail == ("Its worker stopped before the answer was recorded. Late answer: ok.")
+
+
+def test_a_failure_told_while_it_is_being_read_back_proves_nothing(room: Room, network: Watching) -> None:
+    delivery, work = frozen(room)
+    room.run_after(seconds=121)
+
+    state = answers(room, work, Unreachable("No connection."))
+
+    assert (state, room.state(delivery)) == (None, S.UNKNOWN)
+
+
+def test_an_answer_after_it_was_sent_again_raises_the_alarm(room: Room, network: Watching) -> None:
+    delivery, work = frozen(room)
+    room.live_until(DUE + timedelta(minutes=10))
+    again = room.delivery(delivery)
+
+    state = answers(room, work, Receipt("post-7"))
+
+    assert (again.state, again.remote_id, state) == (S.SENT, "post-1", None)
+    assert room.delivery(delivery).remote_id == "post-1"
+    assert [entry.after for entry in room.audit("delivery.duplicate")] == [{"linked": "post-1", "also": "post-7"}]
+
+
+def test_an_answer_before_it_is_sent_again_spares_the_second_call(room: Room, network: Watching) -> None:
+    delivery, work = frozen(room)
+    room.hold()
+    room.live_until(DUE + timedelta(minutes=10))
+    waiting = room.state(delivery)
+
+    answers(room, work, Receipt("post-7"))
+    room.release()
+    room.run_after(minutes=1)
+
+    assert (waiting, room.state(delivery), room.delivery(delivery).remote_id) == (S.WAITING, S.SENT, "post-7")
+    assert network.calls.count("publish") == 0
+
+
+def test_an_answer_while_it_is_being_sent_again_raises_the_alarm_in_the_end(room: Room, network: Watching) -> None:
+    delivery, work = frozen(room)
+
+    class Waking(Watching):
+        def publish(self, prepared: Prepared, deadline: Deadline) -> Receipt:
+            answers(room, work, Receipt("post-7"))
+            return super().publish(prepared, deadline)
+
+    room.channels[room.stage.accounts["rennes"]] = Waking(room)
+    room.live_until(DUE + timedelta(minutes=10))
+
+    assert (room.state(delivery), room.delivery(delivery).remote_id) == (S.SENT, "post-1")
+    assert [entry.after for entry in room.audit("delivery.duplicate")] == [{"linked": "post-1", "also": "post-7"}]
+
+
+def test_a_late_failure_of_an_earlier_try_changes_nothing(room: Room, network: Watching) -> None:
+    delivery, work = frozen(room)
+    room.live_until(DUE + timedelta(minutes=10))
+
+    state = answers(room, work, Unauthorized("Token expired."))
+
+    assert (state, room.state(delivery)) == (None, S.SENT)
+    assert room.audit("delivery.duplicate") == []
+
+
+def test_a_claim_that_was_taken_over_opens_no_attempt(room: Room, network: Watching) -> None:
+    delivery = room.approve_one()
+    room.clock.at = DUE
+    with writing(room.hub.engine) as session:
+        (claim,) = delivering.claim(session, at=DUE, owner="frozen", patience=room.hub.patience)
+
+    with writing(room.hub.engine) as session:
+        old = delivering.open_attempt(
+            session, replace(claim, epoch=claim.epoch - 1), at=DUE, patience=room.hub.patience
+        )
+
+    assert (old, room.attempts(delivery), room.state(delivery)) == (None, [], S.CLAIMED)
