@@ -19,7 +19,7 @@ from hub.domain.errors import WrongState
 from hub.language import _
 from hub.services import delivering
 from hub.services.delivering import Agenda, Task
-from hub.wiring import Hub
+from hub.wiring import Hub, machine_clock
 from schedules import dispatch
 from schedules.worker import Worker
 
@@ -144,12 +144,13 @@ class Embedded:
         """Tick now."""
         if self._scheduler:
             for job in self.jobs:
-                self._scheduler.modify_job(job.task, next_run_time=self.hub.now())
+                self._scheduler.modify_job(job.task, next_run_time=machine_clock())
 
     def run_due(self) -> int:
         """Round after round of the jobs that the agenda names, until a round finds nothing to do."""
         done = 0
         while True:
+            self.worker.write_down()
             found = 0
             due = self.agenda().due
             for job in self.jobs:

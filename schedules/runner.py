@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
+from hub.domain.errors import Invalid
+from hub.language import _
 from hub.services.delivering import Task
 from hub.wiring import Hub
 from schedules.collect import collect_due
@@ -25,5 +27,9 @@ JOBS: Final = (
 
 
 def build(hub: Hub) -> Embedded:
-    """The engine of this machine."""
+    """The engine of this machine; Invalid for a database that its one file lock could not guard."""
+    if hub.engine.dialect.name != "sqlite":
+        raise Invalid(
+            _("This Relais publishes from SQLite only: one process, one lock. Leave RELAIS_DATABASE_URL unset.")
+        )
     return Embedded(hub, JOBS)
