@@ -151,7 +151,7 @@ def test_without_a_written_attempt_no_call_is_made(room: Room, engine: Engine) -
     disk.breaks_at = "INSERT INTO attempt"
 
     room.run_at(DUE)
-    trouble, calls = room.engine.worker.trouble, room.channel().calls
+    trouble, calls = room.engine.worker.trouble, list(room.channel().calls)
     states = [room.state(one) for one in made]
     disk.mend()
     room.run_after(seconds=121)
