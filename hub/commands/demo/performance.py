@@ -61,13 +61,17 @@ def perform(*, port: int, folder: Path | None, once: bool, as_json: bool) -> boo
         hub = wire(settings)
         told, well = _count(hub, sandbox, home, until=played_until)
         told["seconds"] = round(time.monotonic() - began, 1)
-        if as_json:
-            terminal.say_json(told)
-        else:
-            _tell(told, hub, home, address if door else None)
+
+        def tell() -> None:
+            if as_json:
+                terminal.say_json(told)
+            else:
+                _tell(told, hub, home, address if door else None)
+
         if door:
-            run(hub, door, quiet=True)
+            run(hub, door, ready=tell)
         else:
+            tell()
             hub.engine.dispose()
         return well
 

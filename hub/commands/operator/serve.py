@@ -10,6 +10,7 @@ from hub.language import _
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Callable
 
     from hub.domain.errors import Invalid
     from hub.wiring import Hub
@@ -73,8 +74,11 @@ def _closed(host: str, port: int, error: OSError) -> Invalid:
     return Invalid(_("Relais cannot listen on {host}:{port}: {why}.", host=host, port=port, why=error.strerror))
 
 
-def run(hub: Hub, door: socket.socket, *, quiet: bool = False) -> None:
-    """Publish and serve until a signal; calls under way are finished up to their deadline."""
+def run(hub: Hub, door: socket.socket, *, ready: Callable[[], None] | None = None) -> None:
+    """Publish and serve until a signal; calls under way are finished up to their deadline.
+
+    `ready` is done once the door is open; by default, the address is told and the log shown.
+    """
     import logging
     import signal
 
@@ -84,7 +88,7 @@ def run(hub: Hub, door: socket.socket, *, quiet: bool = False) -> None:
     from hub.web.app import create_app
     from schedules import runner
 
-    if not quiet:
+    if ready is None:
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     engine = runner.build(hub)
     config = uvicorn.Config(
@@ -101,7 +105,9 @@ def run(hub: Hub, door: socket.socket, *, quiet: bool = False) -> None:
     try:
         engine.start()
         _open(door)
-        if not quiet:
+        if ready is not None:
+            ready()
+        else:
             address = f"http://{door.getsockname()[0]}:{door.getsockname()[1]}"
             terminal.say(_("Relais listens on {address} and publishes what is due. Ctrl-C stops it.", address=address))
         server.run(sockets=[door])
