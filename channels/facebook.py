@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -268,7 +269,10 @@ class FacebookPage:
             return  # an unseen draft may stay
 
     def remove(self, receipt: Receipt) -> None:
-        """Delete a post; one that is gone already is no error."""
+        """Delete a post of this page; one that is gone already is no error."""
+        if not re.fullmatch(rf"{re.escape(self._page_id)}_\d+", receipt.remote_id):
+            # The id becomes part of an address: nothing but a post of this very page may be named by it.
+            raise Refused("This is not the id of a post of this page.", code="not_our_post")
         try:
             done = self._calls.delete(receipt.remote_id)
         except Refused as error:

@@ -116,8 +116,12 @@ class XAccount:
 
     @property
     def wait_until(self) -> datetime | None:
-        """When the limit ends that the last call used up; None while there is room."""
-        return used_up_until(self._session.last.headers, self._now()) if self._session.last else None
+        """When the limit ends that the last posting call used up; None while there is room.
+
+        Limits are per endpoint: a reading one that is used up does not keep anybody from posting.
+        """
+        last = self._session.last
+        return used_up_until(last.headers, self._now()) if last and last.method == "POST" else None
 
     def prepare(self, message: Message) -> Prepared:
         """Upload the pictures and their descriptions; nobody can see them yet."""
@@ -184,6 +188,8 @@ class XAccount:
 
     def remove(self, receipt: Receipt) -> None:
         """Delete a post; one that is gone already is no error."""
+        if not receipt.remote_id.isascii() or not receipt.remote_id.isdigit():
+            raise Refused("This is not the id of a post.", code="not_our_post")
         try:
             answer = self._answer(lambda: self._client.delete_tweet(receipt.remote_id, user_auth=self._signs))
         except Refused as error:

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from alembic import command
 from alembic.config import Config
@@ -24,6 +24,9 @@ APPLICATION_ID = 0x52454C41
 
 BUSY_TIMEOUT_MS = 5000
 
+POOL: Final = {"pool_size": 24, "max_overflow": 72, "pool_timeout": 10}
+"""More connections than all threads of a process together (calls, ticks, requests): none waits for another's."""
+
 OUR_OLDEST_TABLES = frozenset({"territory", "delivery", "attempt"})
 """Tables that every Relais has had, by which a newer one is told from a stranger's database."""
 
@@ -37,7 +40,7 @@ def build_engine(url: str) -> Engine:
     try:
         address = make_url(url)
         if address.get_backend_name() != "sqlite":
-            return create_engine(address, pool_pre_ping=True)
+            return create_engine(address, pool_pre_ping=True, hide_parameters=True, **POOL)
     except ImportError as error:
         raise Invalid(
             _("The driver “{name}” of RELAIS_DATABASE_URL is not installed on this machine.", name=error.name)
@@ -46,7 +49,8 @@ def build_engine(url: str) -> Engine:
         raise Invalid(
             _("RELAIS_DATABASE_URL is not the address of a database: use sqlite:///file or postgresql+psycopg://…")
         ) from error
-    engine = create_engine(address, connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000})
+    patience = {"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000}
+    engine = create_engine(address, connect_args=patience, hide_parameters=True, **POOL)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import struct
+import threading
 import warnings
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,12 +15,16 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, select
 
-from hub.domain.errors import Invalid
+from hub.domain.errors import Busy, Invalid
 from hub.domain.post import Media
 from hub.language import _
 
 MOST_BYTES: Final = 10 * 1024 * 1024
 MOST_PIXELS: Final = 40_000_000
+SLOTS: Final = threading.BoundedSemaphore(2)
+"""Pictures decoded at once: a large one takes hundreds of megabytes while it is open."""
+WAIT: Final = 10.0
+"""Seconds to wait for a slot."""
 FORMATS: Final = ("JPEG", "PNG", "GIF", "WEBP", "BMP")
 """What is decoded: drawings that hold programs (SVG) and exotic files never reach a decoder."""
 
@@ -45,6 +50,8 @@ def clean(data: bytes) -> Cleaned:
     """The picture decoded and encoded again: upright, without metadata, only its first frame; Invalid if it is none."""
     if len(data) > MOST_BYTES:
         raise _refused(_("The picture is larger than {most} MB. Make it smaller first.", most=MOST_BYTES // 1024**2))
+    if not SLOTS.acquire(timeout=WAIT):
+        raise Busy(_("Many pictures are being uploaded right now. Try again in a moment."))
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
             if opened.width * opened.height > MOST_PIXELS:
@@ -60,6 +67,8 @@ def clean(data: bytes) -> Cleaned:
         ) from error
     except (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, struct.error) as error:
         raise _refused(_("The picture is damaged or incomplete. Save it again, then upload it anew.")) from error
+    finally:
+        SLOTS.release()
 
 
 def keep(session: Session, cleaned: Cleaned, *, at: datetime) -> Media:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import threading
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -14,7 +15,7 @@ from itertools import pairwise
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from hub.domain.errors import Invalid
+from hub.domain.errors import Busy, Invalid
 from hub.language import _
 
 SHORTEST, LONGEST = 12, 128
@@ -26,6 +27,9 @@ _HASHER = PasswordHasher(time_cost=2, memory_cost=46 * 1024, parallelism=1)
 SLOTS = threading.BoundedSemaphore(2)
 """At most two at once: each takes memory and a core, and everybody may knock."""
 
+WAIT = 3.0
+"""Seconds to wait for a slot: whoever comes later is told to come back, so that a rush holds no thread for long."""
+
 _WORD = 6
 """The fewest letters that tell a common password by themselves."""
 
@@ -34,6 +38,16 @@ _DECORATION = 8
 
 _EDGES = re.compile(r"^[\W\d_]+|[\W\d_]+$")
 _NOT_WORD = re.compile(r"[\W_]+")
+
+
+@contextmanager
+def _slot() -> Iterator[None]:
+    if not SLOTS.acquire(timeout=WAIT):
+        raise Busy(_("Many people are signing in right now. Try again in a moment."))
+    try:
+        yield
+    finally:
+        SLOTS.release()
 
 
 @dataclass(frozen=True)
@@ -46,14 +60,14 @@ class Verdict:
 
 def hashed(password: str) -> str:
     """The argon2id hash of a password; slow on purpose, so never inside a transaction."""
-    with SLOTS:
+    with _slot():
         return _HASHER.hash(_same(password))
 
 
 def check(known: str | None, password: str) -> Verdict:
     """Compare a password with a hash; without one, take the same time and say no."""
     tried = _same(password[: LONGEST * 2])
-    with SLOTS:
+    with _slot():
         try:
             _HASHER.verify(known or _nobody(), tried)
         except (VerificationError, InvalidHashError):

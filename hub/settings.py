@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from sqlalchemy import make_url
 
 from hub.domain.errors import FieldProblem, Invalid
 from hub.language import _
@@ -91,7 +92,10 @@ class Settings(BaseSettings):
 
     @property
     def lock_file(self) -> Path:
-        """Whoever holds it publishes; nobody else does."""
+        """Whoever holds it publishes; it lies beside the database, which two home folders may share."""
+        address = make_url(self.database)
+        if address.get_backend_name() == "sqlite" and address.database:
+            return Path(address.database).with_suffix(".lock")
         return self.home / "relais.lock"
 
     @property

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from channels import Channel, ChannelError, Throttled, Uncertain
+from channels import Channel, ChannelError, Unauthorized, Uncertain
 from hub.domain.account import Account
 from hub.domain.errors import HubError
 from hub.wiring import Hub
@@ -32,7 +32,7 @@ def ask(hub: Hub, account: Account, call: Callable[[Channel], T]) -> Heard[T]:
         channel = hub.channel_for(account)
     except HubError as error:
         # Keys are missing or do not fit: nothing was said, and a person must mend it before anything can be.
-        return Heard(Throttled(str(error)))
+        return Heard(Unauthorized(str(error)))
     try:
         answer = _answer(channel, call, account)
         return Heard(answer, channel.wait_until)

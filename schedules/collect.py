@@ -37,6 +37,6 @@ def _read(hub: Hub, one: Reading) -> None:
             kept = 0
         else:
             kept = measuring.keep_figures(session, one, answer, at=at)
-        delivering.let_wait(session, one.account.id, until=heard.wait_until, at=at)
+        delivering.let_wait(session, one.account.id, until=heard.wait_until, at=at, patience=hub.patience)
     what = type(answer).__name__ if isinstance(answer, ChannelError) else "ok"
     logger.info("account=%s figures=%s posts=%s outcome=%s", one.account.id, kept, len(one.receipts), what)

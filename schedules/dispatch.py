@@ -27,7 +27,7 @@ def dispatch_due(worker: Worker) -> int:
     for claim in claims:
         by_account[claim.account_id].append(claim)
     for account_id, some in by_account.items():
-        worker.submit(partial(_work_through, worker, account_id, some), what=Task.DISPATCH)
+        worker.submit(partial(_work_through, worker, account_id, some), what=Task.DISPATCH, speaks=True)
     return len(claims)
 
 
@@ -47,13 +47,24 @@ def _claim(worker: Worker, account_id: int | None = None) -> list[Claim]:
 def _work_through(worker: Worker, account_id: int, claims: Sequence[Claim]) -> None:
     """One account's deliveries, one after the other, until none is due any more."""
     while claims:
+        unused = list(claims)
         try:
-            for claim in claims:
-                _attempt(worker, claim)
+            while unused:
+                _attempt(worker, unused[0])
+                unused.pop(0)
         finally:
-            # Whatever was not reached is left to its lease: this worker holds on to nothing that it has given up.
+            # Whatever was not reached goes back at once, or, if even that fails, with its lease.
             worker.working.difference_update(claim.delivery_id for claim in claims)
+            if unused:
+                _give_back(worker.hub, unused)
         claims = _claim(worker, account_id)
+
+
+def _give_back(hub: Hub, claims: Sequence[Claim]) -> None:
+    """Claims that were not used: those that were have moved on, and are not touched by it."""
+    with writing(hub.engine) as session:
+        for claim in claims:
+            delivering.put_back(session, claim, ready_at=hub.now() + hub.patience.busy_wait)
 
 
 def _attempt(worker: Worker, claim: Claim) -> None:
@@ -71,7 +82,7 @@ def _attempt(worker: Worker, claim: Claim) -> None:
         at = hub.now()
         with writing(hub.engine) as session:
             state = delivering.record(session, work, outcome, at=at, patience=hub.patience, jitter=jitter)
-            delivering.let_wait(session, claim.account_id, until=heard.wait_until, at=at)
+            delivering.let_wait(session, claim.account_id, until=heard.wait_until, at=at, patience=hub.patience)
         logger.info(
             "delivery=%s account=%s epoch=%s outcome=%s state=%s",
             work.delivery_id,

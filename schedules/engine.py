@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Final, Protocol
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from filelock import FileLock, Timeout
@@ -24,6 +24,9 @@ from schedules import dispatch
 from schedules.worker import Worker
 
 logger = logging.getLogger("relais.engine")
+
+READERS: Final = 4
+"""Readings (figures, reading back, tidying) under way at once."""
 
 JUMP = timedelta(seconds=5)
 """A wall clock that moves so far against the boot-time clock has been set, or the machine slept."""
@@ -69,7 +72,8 @@ class Embedded:
         self.hub = hub
         self.jobs = jobs
         self._pool = ThreadPoolExecutor(hub.settings.workers, thread_name_prefix="relais")
-        self.worker = Worker(hub, self._pool, may_begin=self._may_begin)
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="relais-reads")
+        self.worker = Worker(hub, self._pool, self._readers, may_begin=self._may_begin)
         self._lock = FileLock(hub.settings.lock_file)
         self._scheduler: BackgroundScheduler | None = None
         self._watch_clock = watch_clock
@@ -181,7 +185,8 @@ class Embedded:
             self._scheduler.shutdown(wait=True)
         finished = self.worker.finish(timeout=self.hub.patience.deadline.total_seconds())
         self.worker.write_down()
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._pool, self._readers):
+            pool.shutdown(wait=False, cancel_futures=True)
         if finished:
             self._lock.release()
         else:

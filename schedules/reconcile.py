@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
+from typing import Final
 
-from channels import ChannelError, Receipt
-from hub.database import reading, writing
+from channels import Channel, ChannelError, Receipt
+from hub.database import writing
 from hub.services import delivering, reconciling, resolving
 from hub.services.delivering import Task
 from hub.services.reconciling import Leftover, Question
@@ -16,6 +20,9 @@ from schedules.asking import ask
 from schedules.worker import Worker
 
 logger = logging.getLogger("relais.reconcile")
+
+BEGINNING: Final = datetime(2020, 1, 1, tzinfo=UTC)
+"""Before any post of ours: a draft is looked for by its id, whenever it was made."""
 
 
 def reconcile_due(worker: Worker) -> int:
@@ -35,7 +42,7 @@ def _look(hub: Hub, question: Question) -> None:
     assert question.account.id is not None
     with writing(hub.engine) as session:
         state = reconciling.record_look(session, question, answer, began_at=began_at, at=at, patience=hub.patience)
-        delivering.let_wait(session, question.account.id, until=heard.wait_until, at=at)
+        delivering.let_wait(session, question.account.id, until=heard.wait_until, at=at, patience=hub.patience)
     found = type(answer).__name__ if isinstance(answer, ChannelError) else len(answer)
     logger.info("delivery=%s read-back found=%s state=%s", question.delivery_id, found, state)
 
@@ -56,23 +63,32 @@ def _take_down(hub: Hub, removal: Removal) -> None:
     assert removal.account.id is not None
     with writing(hub.engine) as session:
         state = resolving.record_removal(session, removal, heard.answer, at=at, patience=hub.patience)
-        delivering.let_wait(session, removal.account.id, until=heard.wait_until, at=at)
+        delivering.let_wait(session, removal.account.id, until=heard.wait_until, at=at, patience=hub.patience)
     logger.info("delivery=%s removal state=%s", removal.delivery_id, state)
 
 
 def tidy_due(worker: Worker) -> int:
     """Delete unseen drafts of deliveries that will not go out; return how many were tried."""
     hub = worker.hub
-    with reading(hub.engine) as session:
-        kept = reconciling.leftovers(session, at=hub.now())
-    for leftover in kept:
+    with writing(hub.engine) as session:
+        taken = reconciling.leftovers(session, at=hub.now())
+    for leftover in taken:
         worker.submit(partial(_tidy, hub, leftover), what=Task.TIDY)
-    return len(kept)
+    return len(taken)
 
 
 def _tidy(hub: Hub, leftover: Leftover) -> None:
-    error = ask(hub, leftover.account, lambda channel: channel.remove(Receipt(leftover.draft_id))).answer
-    if error is None:
-        with writing(hub.engine) as session:
-            reconciling.forget_draft(session, leftover)
-    logger.info("delivery=%s draft %s", leftover.delivery_id, "deleted" if error is None else "kept")
+    heard = ask(hub, leftover.account, lambda channel: _delete_unseen(channel, leftover))
+    answer, at = heard.answer, hub.now()
+    with writing(hub.engine) as session:
+        reconciling.record_tidying(session, leftover, answer, at=at, patience=hub.patience)
+    became = "gone" if answer is None else "kept" if isinstance(answer, ChannelError) else "live"
+    logger.info("delivery=%s draft=%s", leftover.delivery_id, became)
+
+
+def _delete_unseen(channel: Channel, leftover: Leftover) -> Sequence[Receipt] | None:
+    """Delete a draft, unless it is live after all: taking a live post down is for people to decide."""
+    if live := channel.find(replace(leftover.message, draft_id=leftover.draft_id), BEGINNING):
+        return live
+    channel.remove(Receipt(leftover.draft_id))
+    return None

@@ -23,6 +23,7 @@ class Worker:
 
     hub: Hub
     pool: Executor
+    readers: Executor
     owner: str = field(default_factory=lambda: secrets.token_hex(8))
     working: set[int] = field(default_factory=set)
     """Deliveries that this process is working on: their leases are not taken back by itself."""
@@ -50,17 +51,22 @@ class Worker:
         with self._lock:
             self._troubles.pop(what, None)
 
-    def submit(self, task: Callable[[], None], *, what: str) -> None:
-        """Run a task in the pool; whatever it raises is logged and shown as trouble, never lost."""
+    def submit(self, task: Callable[[], None], *, what: str, speaks: bool = False) -> None:
+        """Run a task in a pool; whatever it raises is logged and shown as trouble, never lost.
+
+        `speaks` tells what publishes from what only reads: a slow reading must not keep a post waiting.
+        """
 
         def run() -> None:
             try:
                 task()
             except Exception as error:  # a pool has no one above who would see it
-                self.ail(what, error)
+                self.ail(f"{what} task", error)
                 logger.exception("task=%s failed", what)
+            else:
+                self.heal(f"{what} task")
 
-        future = self.pool.submit(run)
+        future = (self.pool if speaks else self.readers).submit(run)
         with self._lock:
             self._futures.add(future)
         future.add_done_callback(self._forget)

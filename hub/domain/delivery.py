@@ -57,11 +57,11 @@ LEADS: Final[Mapping[DeliveryState, frozenset[DeliveryState]]] = {
     S.UNKNOWN: frozenset({S.SENT, S.WAITING, S.REVIEW}),
     S.REVIEW: frozenset({S.SENT, S.WAITING, S.CANCELLED}),
     S.SENT: frozenset({S.REMOVED}),
-    S.FAILED: frozenset({S.WAITING, S.CANCELLED}),
-    S.CANCELLED: frozenset(),
+    S.FAILED: frozenset({S.WAITING, S.CANCELLED, S.REVIEW}),
+    S.CANCELLED: frozenset({S.REVIEW}),
     S.REMOVED: frozenset(),
 }
-"""Where a delivery may go from where it stands."""
+"""Where a delivery may go from where it stands; from failed and cancelled to a person when it proves to be live."""
 
 FINAL: Final = frozenset({S.SENT, S.FAILED, S.CANCELLED, S.REMOVED})
 
@@ -87,6 +87,8 @@ class Delivery(Table, table=True):
         Index("uq_delivery_remote", "account_id", "remote_id", unique=True,
               sqlite_where=text("remote_id IS NOT NULL"), postgresql_where=text("remote_id IS NOT NULL")),
         Index("ix_delivery_state_ready", "state", "ready_at"),
+        Index("ix_delivery_due", "due_at", "id"),
+        Index("ix_delivery_account_due", "account_id", "due_at"),
         Index("ix_delivery_sampling", "next_sample_at",
               sqlite_where=text("next_sample_at IS NOT NULL"), postgresql_where=text("next_sample_at IS NOT NULL")),
         Index("ix_delivery_removal", "removal_at",
@@ -125,8 +127,8 @@ class Delivery(Table, table=True):
     attempts: int = 0
     setbacks: int = 0
     """Proven "not sent" in a row."""
-    excused: bool = False
-    """A person decided to send it although it is late."""
+    excused_until: datetime | None = Field(default=None, sa_type=Moment)
+    """Until when it may go out although it is late, since a person decided so."""
     remote_id: str | None = None
     url: str | None = None
     draft_id: str | None = None
@@ -247,6 +249,10 @@ class Patience:
     block_rest: timedelta = timedelta(hours=6)
     looks: tuple[timedelta, ...] = (timedelta(0), timedelta(seconds=15), timedelta(seconds=60), timedelta(minutes=5))
     """When to read back, counted from the moment the outcome became unknown."""
+    most_unknown: int = 3
+    """After so many tries whose outcome nobody found, a person looks."""
+    longest_wait: timedelta = timedelta(hours=24)
+    """However long a network asks us to wait, we look again after this."""
     sure_after: timedelta = timedelta(minutes=5)
     """Only a read that began so long after may say that nothing was sent: posts can show up late."""
     failed_looks: tuple[timedelta, ...] = (timedelta(seconds=5), timedelta(seconds=10), timedelta(seconds=20))
@@ -316,7 +322,7 @@ def may_say_not_sent(delivery: Delivery, began_at: datetime, deadline_at: dateti
 
 def lateness(delivery: Delivery, at: datetime, patience: Patience) -> str | None:
     """Why a delivery must not go out by itself any more, or None."""
-    if delivery.excused:
+    if delivery.excused_until is not None and at <= delivery.excused_until:
         return None
     if at > delivery.useless_after:
         return N_("It is past the moment after which it is useless.")
@@ -354,9 +360,9 @@ def text_key(account_id: int, normalised_text: str, gate: str) -> str:
     return hashlib.sha256(f"{account_id}\n{gate}\n{normalised_text}".encode()).hexdigest()
 
 
-def mark(post_id: int, account_id: int, gate: str) -> str:
-    """A delivery's own short mark; the same post, account and gate always get the same one."""
-    digest = hashlib.sha256(f"{post_id}/{account_id}/{gate}".encode()).digest()
+def mark(seed: str, account_id: int, gate: str) -> str:
+    """A delivery's own short mark: the same for the same post, account and gate; not to be guessed without the seed."""
+    digest = hashlib.sha256(f"{seed}/{account_id}/{gate}".encode()).digest()
     alphabet = "abcdefghijkmnpqrstuvwxyz23456789"
     return "".join(alphabet[byte % len(alphabet)] for byte in digest[:10])
 

@@ -26,6 +26,10 @@ class WrongState(HubError):
     """Not now: the thing is in a state that forbids it, or somebody else changed it meanwhile."""
 
 
+class Busy(HubError):
+    """Too much of this is going on right now: again in a moment."""
+
+
 @dataclass(frozen=True)
 class FieldProblem:
     """One thing that is wrong, and the field where it was typed (dotted path; empty for the whole)."""

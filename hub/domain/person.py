@@ -66,6 +66,7 @@ class Token(Table, table=True):
     hash: str = Field(unique=True)
     """SHA-256 of the token, in hex: the token is random, so no slow hash is needed."""
     created_at: datetime = Field(sa_type=Moment)
+    expires_at: datetime = Field(sa_type=Moment)
     last_used_at: datetime | None = Field(default=None, sa_type=Moment)
     revoked_at: datetime | None = Field(default=None, sa_type=Moment)
 

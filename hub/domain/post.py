@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -90,12 +90,21 @@ class Post(Table, table=True):
     """The earliest instant at which a delivery is due."""
     useless_after: datetime = Field(sa_type=Moment)
     author_id: int = Field(foreign_key="person.id", index=True)
+    changed_by_id: int = Field(foreign_key="person.id")
+    """Who wrote these words last: they do not approve them either."""
+    seed: str
+    """A random word from which the marks of its links are made, so that nobody guesses them."""
     territory_code: str = Field(foreign_key="territory.code", index=True)
     """The territory that writes."""
     created_at: datetime = Field(sa_type=Moment)
     changed_at: datetime = Field(sa_type=Moment)
     submitted_at: datetime | None = Field(default=None, sa_type=Moment)
     return_reason: str | None = None
+
+    @property
+    def writers(self) -> frozenset[int]:
+        """Whose words these are: its author, and whoever changed it last."""
+        return frozenset({self.author_id, self.changed_by_id})
 
     def move(self, to: PostState) -> None:
         """Take one step along the road, or raise WrongState."""
@@ -257,6 +266,6 @@ def can_change(actor: Actor, atlas: Atlas, audience: Iterable[str], *, author_id
     return actor.id == author_id or actor.holds_for_all(atlas, {RoleKind.ANIMATOR, RoleKind.COORDINATOR}, audience)
 
 
-def can_approve(actor: Actor, atlas: Atlas, audience: Iterable[str], *, author_id: int) -> bool:
+def can_approve(actor: Actor, atlas: Atlas, audience: Iterable[str], *, writers: Collection[int]) -> bool:
     """Whether this person may approve or return the post: a coordinator for its whole audience who did not write it."""
-    return actor.id != author_id and actor.holds_for_all(atlas, {RoleKind.COORDINATOR}, audience)
+    return actor.id not in writers and actor.holds_for_all(atlas, {RoleKind.COORDINATOR}, audience)

@@ -23,10 +23,10 @@ def require_approver(session: Session, post: Post, by: Actor) -> None:
     """Raise NotAllowed unless this person may approve and return this post."""
     codes = drafting.audience_of(session, post)
     known = geotargeting.atlas(session, [*codes, *by.territories()])
-    if posts.can_approve(by, known, codes, author_id=post.author_id):
+    if posts.can_approve(by, known, codes, writers=post.writers):
         return
-    if post.author_id == by.id:
-        raise NotAllowed(_("Nobody approves their own post. Another coordinator must look at it."))
+    if by.id in post.writers:
+        raise NotAllowed(_("Nobody approves their own words. Another coordinator must look at this post."))
     raise NotAllowed(_("Only a coordinator for the whole audience may approve or return this post."))
 
 

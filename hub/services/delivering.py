@@ -23,7 +23,7 @@ from channels import (
     Uncertain,
     Unreachable,
 )
-from hub.domain.account import Account, AccountState
+from hub.domain.account import Account, AccountNetwork, AccountState
 from hub.domain.audit import CLOCK, note
 from hub.domain.delivery import (
     Attempt,
@@ -52,8 +52,8 @@ BATCH = 64
 PER_ACCOUNT = 8
 """Most deliveries of one account in one claim: its calls go out one after the other, within one lease."""
 
-READING_ONLY = frozenset({"UsageCapExceeded"})
-"""Codes that stop readings but not publishing (X: the monthly cap on posts read)."""
+DEAD_TOKEN = frozenset({"190", "102"})
+"""Codes by which Facebook says that a token is no longer good for anything."""
 
 
 @dataclass(frozen=True)
@@ -188,7 +188,7 @@ def open_attempt(session: Session, claim: Claim, *, at: datetime, patience: Pati
     if _busy(session, delivery):
         put_back(session, claim, ready_at=at + patience.busy_wait)
         return None
-    if reason := _no_longer_approved(session, delivery):
+    if reason := _no_longer_approved(session, delivery) or _gate_without_keys(delivery, account):
         change_if(session, claim.delivery_id, claim.epoch, [S.CLAIMED], state=S.CANCELLED, reason=reason)
         note(session, "delivery.cancel", f"delivery:{delivery.id}", by=CLOCK, at=at, after={"reason": reason})
         return None
@@ -252,6 +252,14 @@ def _no_longer_approved(session: Session, delivery: Delivery) -> str | None:
     return None
 
 
+def _gate_without_keys(delivery: Delivery, account: Account) -> str | None:
+    """A limit that says nothing to its network would be none at all: the last look before anything is said."""
+    limited = bool((delivery.gate or {}).get("territories"))
+    if limited and account.network is not AccountNetwork.PORTAL and geotargeting.targeting(delivery.gate) is None:
+        return _("Its limit has no key that the network knows, so everybody would see it.")
+    return None
+
+
 def message_of(session: Session, delivery: Delivery) -> Message:
     """What a channel is asked to say for a delivery."""
     parts = session.exec(
@@ -279,6 +287,14 @@ def note_prepared(session: Session, work: Work, *, draft_id: str | None) -> bool
 # --- Outcome ------------------------------------------------------------------------------------------------
 
 
+LONGEST_WORDS = 500
+
+
+def readable(words: str) -> str:
+    """A network's words as they can be kept: whole characters, no NUL, not endless."""
+    return words.encode("utf-8", "replace").decode().replace("\x00", "")[:LONGEST_WORDS]
+
+
 def outcome_of(answer: Receipt | ChannelError, patience: Patience, *, at: datetime) -> Outcome:
     """A network's answer in the hub's own words: the one table from error class to outcome."""
     if isinstance(answer, Receipt):
@@ -304,7 +320,7 @@ def outcome_of(answer: Receipt | ChannelError, patience: Patience, *, at: dateti
         case _:
             kind = OutcomeKind.UNKNOWN
     return Outcome(
-        kind, str(answer), until=until, code=answer.code, http_status=answer.status, trace_id=answer.trace_id
+        kind, readable(str(answer)), until=until, code=answer.code, http_status=answer.status, trace_id=answer.trace_id
     )
 
 
@@ -371,6 +387,8 @@ def _late_answer(session: Session, delivery: Delivery, outcome: Outcome, *, at: 
         apply(delivery, Change(S.SENT, _("Found on the network when reading back.")), outcome, at=at)
         note(session, "delivery.late-answer", f"delivery:{delivery.id}", by=CLOCK, at=at,
              after={"state": delivery.state, "remote_id": delivery.remote_id})  # fmt: skip
+    elif delivery.state in {S.CANCELLED, S.FAILED}:
+        show_to_people(session, delivery, outcome.remote_id, at=at)
     elif delivery.remote_id and delivery.remote_id != outcome.remote_id:
         _alarm(session, delivery, outcome.remote_id, at=at)
 
@@ -412,7 +430,7 @@ def note_account(session: Session, account: Account, outcome: Outcome, *, at: da
     assert account.id is not None
     match outcome.kind:
         case OutcomeKind.RATE:
-            let_wait(session, account.id, until=outcome.until or at + patience.rate_wait, at=at)
+            let_wait(session, account.id, until=outcome.until or at + patience.rate_wait, at=at, patience=patience)
         case OutcomeKind.AUTH:
             connecting.rest(session, account.id, reason=outcome.detail, at=at)
         case OutcomeKind.BLOCK:
@@ -420,13 +438,47 @@ def note_account(session: Session, account: Account, outcome: Outcome, *, at: da
             connecting.block(session, account.id, reason=outcome.detail, until=until, at=at)
 
 
-def let_wait(session: Session, account_id: int, *, until: datetime | None, at: datetime) -> None:
-    """Let a whole account wait, if its network asks for it; never shorter than it waits already."""
+def let_wait(session: Session, account_id: int, *, until: datetime | None, at: datetime, patience: Patience) -> None:
+    """Let a whole account wait, if its network asks for it: never shorter than it waits already, nor for ever."""
     if until is None or until <= at:
         return
+    until = min(until, at + patience.longest_wait)
     account = connecting.get_account(session, account_id, lock=True)
     if account.not_before is None or account.not_before < until:
         account.not_before = until
+
+
+def note_failed_reading(
+    session: Session, account: Account, error: ChannelError, *, at: datetime, patience: Patience
+) -> None:
+    """What a reading that failed means for publishing: a page's rate is one for all its calls, a dead token is dead.
+
+    X counts each kind of call apart, and a missing permission to read figures keeps nobody from posting.
+    """
+    outcome = outcome_of(error, patience, at=at)
+    page_rate = outcome.kind is OutcomeKind.RATE and account.network is AccountNetwork.FACEBOOK
+    dead_token = outcome.kind is OutcomeKind.AUTH and (
+        error.status == 401 or str(error.code or "").split("/")[0] in DEAD_TOKEN
+    )
+    if page_rate or dead_token:
+        note_account(session, account, outcome, at=at, patience=patience)
+
+
+def show_to_people(session: Session, delivery: Delivery, remote_id: str | None, *, at: datetime) -> None:
+    """A delivery that was given up or refused proves to be live: a person decides, since nothing else may."""
+    _alarm(session, delivery, remote_id, at=at)
+    twin = select(Delivery.id).where(
+        Delivery.post_id == delivery.post_id,
+        Delivery.account_id == delivery.account_id,
+        Delivery.gate_key == delivery.gate_key,
+        Delivery.id != delivery.id,
+        Delivery.state != S.CANCELLED,
+    )
+    if session.exec(twin.limit(1)).first() is None:
+        delivery.epoch += 1
+        reason = _("It is on the network after all ({id}). Tell that it was found there, then take it down if need be.",
+                   id=remote_id)  # fmt: skip
+        apply(delivery, Change(S.REVIEW, reason), None, at=at)
 
 
 # --- Leases ---------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
@@ -222,6 +223,8 @@ def draft(
     post = Post(
         **checked.columns,
         author_id=by.id,
+        changed_by_id=by.id,
+        seed=secrets.token_hex(16),
         territory_code=usual,
         created_at=at,
         changed_at=at,
@@ -260,6 +263,7 @@ def change(
         setattr(post, name, value)
     post.version += 1
     post.changed_at = at
+    post.changed_by_id = by.id
     for table in (PostAudience, PostDestination, PostMedia):
         session.exec(delete(table).where(col(table.post_id) == post.id))
     _keep_parts(session, post, checked)
@@ -363,7 +367,11 @@ def _nobody_can_approve(session: Session, post: Post) -> list[FieldProblem]:
     coordinators = session.exec(
         select(Role)
         .join(Person, col(Person.id) == col(Role.person_id))
-        .where(Role.kind == RoleKind.COORDINATOR, Role.person_id != post.author_id, col(Person.disabled_at).is_(None))
+        .where(
+            Role.kind == RoleKind.COORDINATOR,
+            col(Role.person_id).not_in(post.writers),
+            col(Person.disabled_at).is_(None),
+        )
     ).all()
     known = geotargeting.atlas(session, [*codes, *(role.territory_code for role in coordinators)])
     held: dict[int, list[str]] = {}
@@ -375,7 +383,7 @@ def _nobody_can_approve(session: Session, post: Post) -> list[FieldProblem]:
         FieldProblem(
             "audience",
             _(
-                "Nobody can approve this post: no coordinator other than its author covers {territories}. "
+                "Nobody can approve this post: no coordinator other than who wrote it covers {territories}. "
                 "Ask an administrator to give somebody that role (relais user role).",
                 territories=", ".join(sorted(known.name(code) for code in codes)),
             ),

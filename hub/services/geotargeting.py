@@ -397,7 +397,7 @@ def _planned(
     if piece.limit is not None:
         gate, gate_problems = compile_gate(session, piece.limit, account, territories=territories, terms=terms)
         problems += gate_problems
-    key = mark(post.id, account.id, gate.key if gate else gates.OPEN)
+    key = mark(post.seed, account.id, gate.key if gate else gates.OPEN)
     link = f"{terms.link_base}{key}" if post.link and terms.link_base else post.link
     text, text_problems = _words(
         destination.text or post.text, piece, name=name, siblings=siblings, territories=territories

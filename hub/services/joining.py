@@ -38,6 +38,9 @@ ROLE_NAMES: Final[Mapping[RoleKind, str]] = {
 
 TOKEN_PREFIX: Final = "relais_"  # noqa: S105 - what every token begins with, so that scanners for leaks find it
 
+TOKEN_LASTS: Final = timedelta(days=90)
+"""A token ends, so that one that leaked is not good for ever."""
+
 USE_STEP: Final = timedelta(hours=1)
 """The last use of a token is kept that exactly: not each request is worth a write."""
 
@@ -152,6 +155,8 @@ def set_password(session: Session, person_id: int, *, password_hash: str, by: Ac
     _require_self_or_keeper(session, person_id, by)
     person.password_hash, person.failures, person.wait_until = password_hash, 0, None
     session.add(person)
+    # Whoever knew the old password may hold a token made with it.
+    _revoke_all(session, person_id, at=at)
     note(session, "person.password", f"person:{person_id}", by=by, at=at)
 
 
@@ -209,11 +214,16 @@ def disable(session: Session, person_id: int, *, by: Actor | str, at: datetime) 
         raise WrongState(_("{email} is disabled already.", email=person.email))
     person.disabled_at = at
     session.add(person)
+    revoked = _revoke_all(session, person_id, at=at)
+    note(session, "person.disable", f"person:{person_id}", by=by, at=at, after={"tokens_revoked": revoked})
+
+
+def _revoke_all(session: Session, person_id: int, *, at: datetime) -> int:
     live = session.exec(select(Token).where(Token.person_id == person_id, col(Token.revoked_at).is_(None))).all()
     for token in live:
         token.revoked_at = at
         session.add(token)
-    note(session, "person.disable", f"person:{person_id}", by=by, at=at, after={"tokens_revoked": len(live)})
+    return len(live)
 
 
 def enable(session: Session, person_id: int, *, by: Actor | str, at: datetime) -> None:
@@ -230,8 +240,10 @@ def enable(session: Session, person_id: int, *, by: Actor | str, at: datetime) -
 # --- Tokens ---------------------------------------------------------------------------------------------
 
 
-def make_token(session: Session, person_id: int, name: str, *, by: Actor | str, at: datetime) -> str:
-    """A new named token of a person, told this once: only its hash is kept."""
+def make_token(
+    session: Session, person_id: int, name: str, *, by: Actor | str, at: datetime, lasts: timedelta = TOKEN_LASTS
+) -> str:
+    """A new named token of a person, told this once: only its hash is kept, and it ends."""
     person = get_person(session, person_id)
     _require_self_or_keeper(session, person_id, by)
     if person.disabled_at is not None:
@@ -240,7 +252,7 @@ def make_token(session: Session, person_id: int, name: str, *, by: Actor | str, 
     if not called or len(called) > 100 or not called.isprintable():
         raise Invalid(_("Give the token a name that tells what it is for, in at most 100 characters."), field="name")
     plain = TOKEN_PREFIX + secrets.token_urlsafe(32)
-    token = Token(person_id=person_id, name=called, hash=_digest(plain), created_at=at)
+    token = Token(person_id=person_id, name=called, hash=_digest(plain), created_at=at, expires_at=at + lasts)
     session.add(token)
     session.flush()
     note(session, "token.make", f"token:{token.id}", by=by, at=at, after={"person": person.email, "name": called})
@@ -281,6 +293,8 @@ def actor_for_token(session: Session, token: str, at: datetime) -> Actor:
     known = _find_token(session, token)
     if known is None or (known.revoked_at is not None and known.revoked_at <= at):
         raise NotSignedIn(_("This token is not known here, or was revoked. “relais login” makes a new one."))
+    if known.expires_at <= at:
+        raise NotSignedIn(_("This token has ended. “relais login” makes a new one."))
     return actor_for(session, known.person_id)
 
 

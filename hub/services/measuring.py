@@ -121,10 +121,9 @@ def _roll_up(known: ReachFigure, figure: Figure, *, at: datetime) -> None:
 
 
 def note_failure(session: Session, reading: Reading, error: ChannelError, *, at: datetime, patience: Patience) -> None:
-    """A reading that failed is tried again; it never changes anything else."""
+    """A reading that failed is tried again later; publishing goes on, unless the token itself is dead."""
     outcome = delivering.outcome_of(error, patience, at=at)
-    if error.code not in delivering.READING_ONLY:
-        delivering.note_account(session, reading.account, outcome, at=at, patience=patience)
+    delivering.note_failed_reading(session, reading.account, error, at=at, patience=patience)
     again = outcome.until if isinstance(error, Throttled) and outcome.until else at + patience.rate_wait
     for delivery_id in reading.receipts.values():
         delivery = session.get(Delivery, delivery_id)

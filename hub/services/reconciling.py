@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from sqlmodel import Session, col, select
 
-from channels import ChannelError, Message, Receipt, Throttled
+from channels import ChannelError, Message, Receipt, Refused
 from hub.domain.account import Account
 from hub.domain.audit import CLOCK, note
 from hub.domain.delivery import (
@@ -42,6 +43,9 @@ class Question:
     message: Message
     since: datetime
     deadline_at: datetime
+    refused_as_repeat: bool = False
+    """The network says that it has these words already."""
+    tries: int = 1
 
 
 def questions(session: Session, *, at: datetime, patience: Patience, limit: int = BATCH) -> list[Question]:
@@ -56,13 +60,12 @@ def questions(session: Session, *, at: datetime, patience: Patience, limit: int 
     asked = []
     for delivery in session.exec(due):
         account = session.get(Account, delivery.account_id)
-        attempt = session.exec(
+        tries = session.exec(
             select(Attempt)
             .where(Attempt.delivery_id == delivery.id, Attempt.kind == AttemptKind.PUBLISH)
-            .order_by(col(Attempt.n).desc())
-        ).first()
+            .order_by(col(Attempt.n))
+        ).all()
         assert account is not None
-        assert attempt is not None
         assert delivery.id is not None
         if account.not_before is not None and account.not_before > at:
             _wait_with_account(session, delivery, account.not_before, at=at, patience=patience)
@@ -74,8 +77,11 @@ def questions(session: Session, *, at: datetime, patience: Patience, limit: int 
                 epoch=delivery.epoch,
                 account=account,
                 message=delivering.message_of(session, delivery),
-                since=attempt.started_at - patience.look_back,
-                deadline_at=attempt.deadline_at,
+                # From the first try on: a post of an earlier one may have shown up after we stopped looking.
+                since=tries[0].started_at - patience.look_back,
+                deadline_at=tries[-1].deadline_at,
+                refused_as_repeat=tries[-1].outcome == OutcomeKind.DUPLICATE.value,
+                tries=len(tries),
             )
         )
     return asked
@@ -109,9 +115,7 @@ def record_look(
         return None
     if isinstance(answer, ChannelError):
         _failed_look(delivery, answer, at=at, patience=patience)
-        if isinstance(answer, Throttled) and answer.code not in delivering.READING_ONLY:
-            outcome = delivering.outcome_of(answer, patience, at=at)
-            delivering.note_account(session, question.account, outcome, at=at, patience=patience)
+        delivering.note_failed_reading(session, question.account, answer, at=at, patience=patience)
     else:
         _worked(session, delivery, question, answer, began_at=began_at, at=at, patience=patience)
     if delivery.state is not S.UNKNOWN:
@@ -168,46 +172,75 @@ def _worked(
     elif free:
         reason = _("{number} posts on the network say this. Tell which one it is.", number=len(free))
         delivering.apply(delivery, Change(S.REVIEW, reason), None, at=at)
-    elif may_say_not_sent(delivery, began_at, question.deadline_at, patience):
+    elif not may_say_not_sent(delivery, began_at, question.deadline_at, patience):
+        delivery.look_at = next_look(delivery, at, patience)
+    elif question.refused_as_repeat:
+        reason = _("The network refuses it as a repeat, and it was not found there. Look at the page, then decide.")
+        delivering.apply(delivery, Change(S.REVIEW, reason), None, at=at)
+    elif question.tries >= patience.most_unknown:
+        reason = _("After {number} tries nobody knows whether it is out. Look at the page, then decide.",
+                   number=question.tries)  # fmt: skip
+        delivering.apply(delivery, Change(S.REVIEW, reason), None, at=at)
+    else:
         reason = _("Not found on the network; it will be sent again.")
         delivering.apply(delivery, Change(S.WAITING, reason, ready_at=at), None, at=at)
-    else:
-        delivery.look_at = next_look(delivery, at, patience)
 
 
 @dataclass(frozen=True)
 class Leftover:
-    """An unseen draft of a delivery that will not go out any more."""
+    """An unseen draft of a delivery that will not go out any more; `message` finds it, should it be live after all."""
 
     delivery_id: int
     account: Account
     draft_id: str
+    message: Message
+
+
+TIDY_AGAIN: Final = timedelta(minutes=30)
 
 
 def leftovers(session: Session, *, at: datetime, limit: int = BATCH) -> list[Leftover]:
-    """Drafts on a network that nobody needs: those of cancelled and failed deliveries."""
+    """Take up drafts that nobody needs: those of cancelled and failed deliveries, which let go of them at once."""
     query = (
         select(Delivery)
         .join(Account, col(Account.id) == col(Delivery.account_id))
         .where(
             col(Delivery.draft_id).is_not(None),
             col(Delivery.state).in_([S.CANCELLED, S.FAILED]),
+            Delivery.ready_at <= at,
             delivering.callable_account(at),
         )
+        .order_by(col(Delivery.ready_at), col(Delivery.id))
         .limit(limit)
+        .with_for_update(skip_locked=True, of=Delivery)
     )
-    kept = []
+    taken = []
     for delivery in session.exec(query):
         account = session.get(Account, delivery.account_id)
         assert account is not None
         assert delivery.id is not None
         assert delivery.draft_id is not None
-        kept.append(Leftover(delivery.id, account, delivery.draft_id))
-    return kept
-
-
-def forget_draft(session: Session, leftover: Leftover) -> None:
-    """Note that a draft is gone."""
-    delivery = session.get(Delivery, leftover.delivery_id)
-    if delivery is not None and delivery.draft_id == leftover.draft_id:
+        taken.append(Leftover(delivery.id, account, delivery.draft_id, delivering.message_of(session, delivery)))
+        # Whoever has it sent again makes a new draft: this one may be deleted under their hands.
         delivery.draft_id = None
+        delivery.epoch += 1
+    return taken
+
+
+def record_tidying(
+    session: Session,
+    leftover: Leftover,
+    answer: Sequence[Receipt] | ChannelError | None,
+    *,
+    at: datetime,
+    patience: Patience,
+) -> None:
+    """What became of a draft: gone (None), live after all (its receipts), or to be tried again later (an error)."""
+    delivery = session.get(Delivery, leftover.delivery_id, with_for_update=True)
+    assert delivery is not None
+    if isinstance(answer, ChannelError):
+        delivering.note_failed_reading(session, leftover.account, answer, at=at, patience=patience)
+        if not isinstance(answer, Refused) and delivery.draft_id is None and delivery.state in {S.CANCELLED, S.FAILED}:
+            delivery.draft_id, delivery.ready_at = leftover.draft_id, at + TIDY_AGAIN
+    elif answer:
+        delivering.show_to_people(session, delivery, answer[0].remote_id, at=at)

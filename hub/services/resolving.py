@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from channels import ChannelError, Receipt, Refused, Throttled, Unauthorized
-from hub.domain.account import Account
+from hub.domain.account import Account, AccountNetwork
 from hub.domain.audit import CLOCK, note
 from hub.domain.delivery import (
     Action,
@@ -28,7 +29,7 @@ from hub.domain.errors import Invalid, NotAllowed, NotFound, WrongState
 from hub.domain.person import WRITERS, Actor
 from hub.domain.post import PostAudience
 from hub.language import _
-from hub.services import delivering, drafting, geotargeting
+from hub.services import connecting, delivering, drafting, geotargeting
 
 S = DeliveryState
 
@@ -151,6 +152,7 @@ def resolve(
     *,
     by: Actor,
     at: datetime,
+    patience: Patience,
     remote_id: str | None = None,
     reason: str = "",
 ) -> Delivery:
@@ -161,22 +163,36 @@ def resolve(
     before = {"state": delivery.state, "reason": delivery.reason}
     match action:
         case Action.FOUND:
-            if not remote_id or not remote_id.strip():
-                raise Invalid(_("Give the id of the post on the network, as its address shows it."), field="remote_id")
-            _refuse_taken(session, delivery, remote_id.strip())
-            _person_attempt(session, delivery, _("{name} found it.", name=by.name), at=at, remote_id=remote_id.strip())
-            outcome = Outcome(OutcomeKind.OK, remote_id=remote_id.strip())
+            found = _post_id(session, delivery, remote_id or "")
+            _refuse_taken(session, delivery, found)
+            _person_attempt(session, delivery, _("{name} found it.", name=by.name), at=at, remote_id=found)
+            outcome = Outcome(OutcomeKind.OK, remote_id=found)
             delivering.apply(delivery, Change(S.SENT, reason or None), outcome, at=at)
         case Action.SEND:
             _person_attempt(session, delivery, _("{name} had it sent (again).", name=by.name), at=at)
             delivering.apply(delivery, Change(S.WAITING, reason or None, ready_at=at), None, at=at)
-            delivery.excused = True
+            delivery.excused_until = at + patience.too_late
         case Action.GIVE_UP:
             _person_attempt(session, delivery, _("{name} gave it up.", name=by.name), at=at)
             delivering.apply(delivery, Change(S.CANCELLED, reason or _("Given up.")), None, at=at)
     after = {"action": action, "state": delivery.state, "remote_id": delivery.remote_id, "reason": reason}
     note(session, "delivery.resolve", f"delivery:{delivery.id}", by=by, at=at, before=before, after=after)
     return delivery
+
+
+def _post_id(session: Session, delivery: Delivery, typed: str) -> str:
+    """The id of a post of this very account, from its id or its address; Invalid for anything else."""
+    account = connecting.get_account(session, delivery.account_id)
+    digits = re.search(r"([0-9]{1,30})/?$", typed.strip().split("?")[0])
+    if account.network is AccountNetwork.PORTAL:
+        return delivery.key
+    if digits is None:
+        raise Invalid(
+            _("Give the id of the post on the network, or its address, which ends with the id."), field="remote_id"
+        )
+    if account.network is AccountNetwork.FACEBOOK:
+        return f"{account.remote_id}_{digits.group(1)}"
+    return digits.group(1)
 
 
 def _refuse_taken(session: Session, delivery: Delivery, remote_id: str) -> None:
@@ -282,5 +298,22 @@ def record_removal(
     elif isinstance(error, Throttled | Unauthorized):
         delivery.removal_at = outcome.until or at
     else:
-        delivery.removal_at = at + patience.then_look_every
+        _again_or_never(session, delivery, error, at=at, patience=patience)
     return delivery.state
+
+
+def _again_or_never(
+    session: Session, delivery: Delivery, error: ChannelError, *, at: datetime, patience: Patience
+) -> None:
+    """Taking down may be repeated, with growing waits; after so many tries a person must do it on the page."""
+    tries = session.exec(
+        select(func.count())
+        .select_from(Attempt)
+        .where(Attempt.delivery_id == delivery.id, Attempt.kind == AttemptKind.REMOVE)
+    ).one()
+    if tries > patience.most_setbacks:
+        delivery.removal_at = None
+        delivery.reason = _("It could not be taken down: {why} Take it down on the page itself.", why=error)
+        note(session, "delivery.removal-failed", f"delivery:{delivery.id}", by=CLOCK, at=at)
+    else:
+        delivery.removal_at = at + min(patience.then_look_every * 2 ** (tries - 1), patience.longest_setback)

@@ -16,10 +16,13 @@ from hub.domain.delivery import Delivery, DeliveryState
 from hub.domain.gate import GeoKey
 from hub.domain.territory import Level, Territory
 from hub.language import _, ngettext
-from hub.services import delivering
+from hub.services import connecting, delivering
 
 OVERDUE = timedelta(minutes=5)
 """A delivery that nobody claimed so long after it was due, though its account may be called, means a dead clock."""
+
+LONG_WAIT = timedelta(hours=1)
+"""A wait that a network asks for is news when it is longer."""
 
 DISK_RED, DISK_AMBER = 50 * 2**20, 500 * 2**20
 """Bytes left on the disk of the database."""
@@ -32,6 +35,13 @@ class Sign:
     area: str
     light: Light
     text: str
+    told_to_all: str | None = None
+    """Other words for those who are not signed in, where `text` repeats what a person typed."""
+
+    @property
+    def brief(self) -> str:
+        """The sign without any person's words."""
+        return self.told_to_all or self.text
 
 
 def disk(home: Path) -> Sign:
@@ -64,6 +74,7 @@ def _hold(session: Session) -> Iterator[Sign]:
                 since=since,
                 reason=hold.reason,
             ),
+            _("Everything is on hold: nothing goes out."),
         )
 
 
@@ -81,6 +92,12 @@ def _accounts(session: Session, at: datetime) -> Iterator[Sign]:
             text = _("{account} is blocked by its network: {reason}", account=name, reason=reason)
         elif account.state is AccountState.PAUSED:
             text = _("{account} is paused: {reason}", account=name, reason=reason)
+        elif account.not_before and account.not_before - at > LONG_WAIT:
+            text = _(
+                "{account} makes no call before {moment}: its network asked for that.",
+                account=name,
+                moment=account.not_before.strftime("%Y-%m-%d %H:%M UTC"),
+            )
         elif account.token_expires_at and account.token_expires_at - at < timedelta(days=14):
             text = _(
                 "The token of {account} ends on {day}: renew it before.",
@@ -93,7 +110,8 @@ def _accounts(session: Session, at: datetime) -> Iterator[Sign]:
             )
         else:
             continue
-        yield Sign("accounts", Light.AMBER, text)
+        brief = _("{account} needs care: {state}.", account=name, state=_(connecting.STATE_NAMES[account.state]))
+        yield Sign("accounts", Light.AMBER, text, brief)
 
 
 def _deliveries(session: Session, at: datetime) -> Iterator[Sign]:

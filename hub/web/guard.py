@@ -13,8 +13,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from hub.domain.errors import Busy
 from hub.language import LANGUAGES, _, default_language, speaking
-from hub.web.problems import TooMany, problem
+from hub.web.problems import problem
 
 log = logging.getLogger("relais.access")
 
@@ -111,7 +112,7 @@ def asked_language(header: str) -> str:
 
 
 class Turnstile:
-    """Counts knocks per address in memory: so many within a span, then TooMany."""
+    """Counts knocks per address in memory: so many within a span, then Busy."""
 
     def __init__(self, most: int, within: timedelta) -> None:
         self._most = most
@@ -120,7 +121,7 @@ class Turnstile:
         self._lock = Lock()
 
     def pass_through(self, address: str, at: datetime) -> None:
-        """Count one knock, or raise TooMany."""
+        """Count one knock, or raise Busy."""
         with self._lock:
             if len(self._knocks) > 10_000:
                 self._forget(at)
@@ -128,7 +129,7 @@ class Turnstile:
             while knocks and knocks[0] <= at - self._within:
                 knocks.popleft()
             if len(knocks) >= self._most:
-                raise TooMany(_("Too many tries from this address. Wait a minute, then try again."))
+                raise Busy(_("Too many tries from this address. Wait a minute, then try again."))
             knocks.append(at)
 
     def _forget(self, at: datetime) -> None:

@@ -61,7 +61,7 @@ def examine(hub: Hub, pulse: Pulse | None) -> list[Sign]:
 
 @router.get("/healthz", include_in_schema=False)
 def healthz(request: Request, response: Response) -> dict[str, Any]:
-    """For whoever watches machines: no word about people or posts."""
+    """For whoever watches machines, signed in or not: lights and counts, nothing that anybody typed."""
     hub: Hub = request.app.state.hub
     pulse: Callable[[], Pulse] | None = request.app.state.pulse
     found = examine(hub, pulse() if pulse else None)
@@ -70,6 +70,6 @@ def healthz(request: Request, response: Response) -> dict[str, Any]:
     response.headers["Cache-Control"] = "no-store"
     return {
         "status": "ill" if ill else "ok",
-        "ill": {sign.area: sign.text for sign in ill},
-        "warnings": [sign.text for sign in found if sign.light is not Light.GREEN and sign not in ill],
+        "ill": {sign.area: sign.brief for sign in ill},
+        "warnings": [sign.brief for sign in found if sign.light is not Light.GREEN and sign not in ill],
     }

@@ -9,24 +9,20 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
 from hub.database import DatabaseTrouble, explained
-from hub.domain.errors import FieldProblem, HubError, Invalid, NotAllowed, NotFound, NotSignedIn, WrongState
+from hub.domain.errors import Busy, FieldProblem, HubError, Invalid, NotAllowed, NotFound, NotSignedIn, WrongState
 from hub.language import N_, _
-
-
-class TooMany(HubError):
-    """Too many requests of one kind from one address."""
-
 
 STATUSES: Final[Mapping[type[HubError], int]] = {
     NotFound: 404,
     NotSignedIn: 401,
     NotAllowed: 403,
     WrongState: 409,
+    Busy: 429,
     Invalid: 422,
-    TooMany: 429,
     DatabaseTrouble: 503,
 }
 """Status by kind of error, the narrower kind first; any other one is 500."""
@@ -127,6 +123,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _of_typing)
     app.add_exception_handler(HTTPException, _of_http)
     app.add_exception_handler(OperationalError, _of_database)
+    app.add_exception_handler(PoolTimeout, _of_database)
 
 
 def _of_hub(request: Request, error: Exception) -> JSONResponse:

@@ -354,7 +354,13 @@ def test_a_person_may_have_a_failed_delivery_sent_after_all(room: Room) -> None:
 
     with writing(room.hub.engine) as session:
         resolving.resolve(
-            session, delivery, Action.SEND, by=room.stage.people["coordinator"], at=room.clock(), reason="Essayer"
+            session,
+            delivery,
+            Action.SEND,
+            by=room.stage.people["coordinator"],
+            at=room.clock(),
+            patience=room.hub.patience,
+            reason="Essayer",
         )
     room.run_after(seconds=1)
 

@@ -340,7 +340,15 @@ def test_a_look_that_comes_back_after_a_person_decided_changes_nothing(room: Roo
 def decide(room: Room, delivery: int, action: Action, **more: Any) -> None:
     """A person answers the open question."""
     with writing(room.hub.engine) as session:
-        resolving.resolve(session, delivery, action, by=room.stage.people["coordinator"], at=room.clock(), **more)
+        resolving.resolve(
+            session,
+            delivery,
+            action,
+            by=room.stage.people["coordinator"],
+            at=room.clock(),
+            patience=room.hub.patience,
+            **more,
+        )
 
 
 def in_review(room: Room, network: Watching) -> int:

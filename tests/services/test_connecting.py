@@ -445,7 +445,8 @@ def plan(engine, number: int, *due: datetime) -> None:
         assert author.id is not None
         for place, moment in enumerate([*due, NOON]):
             post = Post(kind=Kind.NEWS, text="x", wall_time="2026-11-02T12:00", zone="local", first_due_at=moment,
-                        useless_after=moment + timedelta(days=1), author_id=author.id, territory_code="A-14",
+                        useless_after=moment + timedelta(days=1), author_id=author.id,
+                        changed_by_id=author.id, seed="5eed", territory_code="A-14",
                         created_at=NOON, changed_at=NOON)  # fmt: skip
             session.add(post)
             session.flush()

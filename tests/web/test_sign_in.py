@@ -9,10 +9,10 @@ import pytest
 from sqlmodel import select
 
 from hub.database import reading
+from hub.domain.errors import Busy
 from hub.domain.person import Token
 from hub.web.app import create_app
 from hub.web.guard import Turnstile
-from hub.web.problems import TooMany
 from tests.stage import NOON, PASSWORD, serving
 from tests.web.conftest import Ask
 
@@ -64,6 +64,6 @@ def test_thirty_knocks_a_minute_are_let_through(stage):
     for _knock in range(30):
         turnstile.pass_through("192.0.2.1", NOON)
 
-    with pytest.raises(TooMany):
+    with pytest.raises(Busy):
         turnstile.pass_through("192.0.2.1", NOON)
     turnstile.pass_through("192.0.2.2", NOON)

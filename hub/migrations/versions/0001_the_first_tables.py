@@ -160,12 +160,15 @@ def upgrade() -> None:
     sa.Column('first_due_at', hub.domain.table.Moment(timezone=True), nullable=False),
     sa.Column('useless_after', hub.domain.table.Moment(timezone=True), nullable=False),
     sa.Column('author_id', sa.Integer(), nullable=False),
+    sa.Column('changed_by_id', sa.Integer(), nullable=False),
+    sa.Column('seed', sa.String(), nullable=False),
     sa.Column('territory_code', sa.String(), nullable=False),
     sa.Column('created_at', hub.domain.table.Moment(timezone=True), nullable=False),
     sa.Column('changed_at', hub.domain.table.Moment(timezone=True), nullable=False),
     sa.Column('submitted_at', hub.domain.table.Moment(timezone=True), nullable=True),
     sa.Column('return_reason', sa.String(), nullable=True),
     sa.ForeignKeyConstraint(['author_id'], ['person.id'], name=op.f('fk_post_author_id')),
+    sa.ForeignKeyConstraint(['changed_by_id'], ['person.id'], name=op.f('fk_post_changed_by_id')),
     sa.ForeignKeyConstraint(['territory_code'], ['territory.code'], name=op.f('fk_post_territory_code')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_post'))
     )
@@ -194,6 +197,7 @@ def upgrade() -> None:
     sa.Column('name', sa.String(), nullable=False),
     sa.Column('hash', sa.String(), nullable=False),
     sa.Column('created_at', hub.domain.table.Moment(timezone=True), nullable=False),
+    sa.Column('expires_at', hub.domain.table.Moment(timezone=True), nullable=False),
     sa.Column('last_used_at', hub.domain.table.Moment(timezone=True), nullable=True),
     sa.Column('revoked_at', hub.domain.table.Moment(timezone=True), nullable=True),
     sa.ForeignKeyConstraint(['person_id'], ['person.id'], name=op.f('fk_token_person_id')),
@@ -299,7 +303,7 @@ def upgrade() -> None:
     sa.Column('lease_until', hub.domain.table.Moment(timezone=True), nullable=True),
     sa.Column('attempts', sa.Integer(), nullable=False),
     sa.Column('setbacks', sa.Integer(), nullable=False),
-    sa.Column('excused', sa.Boolean(), nullable=False),
+    sa.Column('excused_until', hub.domain.table.Moment(timezone=True), nullable=True),
     sa.Column('remote_id', sa.String(), nullable=True),
     sa.Column('url', sa.String(), nullable=True),
     sa.Column('draft_id', sa.String(), nullable=True),
@@ -319,7 +323,9 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_delivery'))
     )
     with op.batch_alter_table('delivery', schema=None) as batch_op:
+        batch_op.create_index('ix_delivery_account_due', ['account_id', 'due_at'], unique=False)
         batch_op.create_index(batch_op.f('ix_delivery_account_id'), ['account_id'], unique=False)
+        batch_op.create_index('ix_delivery_due', ['due_at', 'id'], unique=False)
         batch_op.create_index(batch_op.f('ix_delivery_key'), ['key'], unique=False)
         batch_op.create_index(batch_op.f('ix_delivery_post_id'), ['post_id'], unique=False)
         batch_op.create_index('ix_delivery_removal', ['removal_at'], unique=False, sqlite_where=sa.text('removal_at IS NOT NULL'), postgresql_where=sa.text('removal_at IS NOT NULL'))
@@ -420,7 +426,9 @@ def downgrade() -> None:
         batch_op.drop_index('ix_delivery_removal', sqlite_where=sa.text('removal_at IS NOT NULL'), postgresql_where=sa.text('removal_at IS NOT NULL'))
         batch_op.drop_index(batch_op.f('ix_delivery_post_id'))
         batch_op.drop_index(batch_op.f('ix_delivery_key'))
+        batch_op.drop_index('ix_delivery_due')
         batch_op.drop_index(batch_op.f('ix_delivery_account_id'))
+        batch_op.drop_index('ix_delivery_account_due')
 
     op.drop_table('delivery')
     with op.batch_alter_table('approval_line', schema=None) as batch_op:

@@ -14,7 +14,7 @@ from hub.domain.person import Actor
 from hub.services import measuring, resolving
 from hub.web.api import shapes
 from hub.web.api.typed import Answer, Words
-from hub.web.deps import LARGEST_ID, Id, Now, ReadDb, SignedIn, WriteDb
+from hub.web.deps import LARGEST_ID, Id, Now, ReadDb, SignedIn, TheHub, WriteDb
 
 router = APIRouter(prefix="/deliveries", tags=["deliveries"])
 
@@ -53,10 +53,17 @@ def show(delivery_id: Id, person: SignedIn, session: ReadDb) -> Answer:
 
 
 @router.post("/{delivery_id}/resolve", summary="Decide about a delivery that waits for a person.")
-def resolve(delivery_id: Id, typed: Resolve, person: SignedIn, session: WriteDb, now: Now) -> Answer:
+def resolve(delivery_id: Id, typed: Resolve, person: SignedIn, session: WriteDb, now: Now, hub: TheHub) -> Answer:
     """It was found on the network, is to be sent (again), or is given up."""
     delivery = resolving.resolve(
-        session, delivery_id, typed.action, by=person, at=now, remote_id=typed.remote_id, reason=typed.reason
+        session,
+        delivery_id,
+        typed.action,
+        by=person,
+        at=now,
+        patience=hub.patience,
+        remote_id=typed.remote_id,
+        reason=typed.reason,
     )
     return _told(session, delivery, person)
 
