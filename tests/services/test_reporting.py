@@ -1,0 +1,494 @@
+"""Reach per territory: provenance, at least, missing, silent territories, scope, local days, and the export."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import event
+from sqlmodel import select
+
+from hub.database import reading
+from hub.domain.delivery import DeliveryState, Provenance
+from hub.domain.person import Actor, RoleKind
+from hub.domain.reach import CATALOGUE_VERSION, How, Unit
+from hub.domain.territory import Level, Territory
+from hub.services import reporting
+from hub.services.reporting import By, Report, Row
+from tests.services.counting import CLICKS, PEOPLE, VIEWS, published, read, visit
+from tests.services.desk import Desk
+
+FIRST, LAST = date(2026, 11, 1), date(2026, 11, 30)
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def report(desk: Desk, by: str = "analyst", first: date = FIRST, last: date = LAST, **rest: Any) -> Report:
+    with reading(desk.stage.hub.engine) as session:
+        return reporting.report(session, by=desk.who(by), first=first, last=last, **rest)
+
+
+def rows(told: Report) -> list[tuple[Any, ...]]:
+    """Key, kind of figure, provenance, value and how it came, of each row."""
+    return [(row.key, row.unit, row.provenance, row.value, row.how) for row in told.rows]
+
+
+def export(desk: Desk, by: str = "analyst", **rest: Any) -> list[dict[str, str]]:
+    """The export, as a spreadsheet reads it."""
+    return list(csv.DictReader(io.StringIO(exported(desk, by, **rest))))
+
+
+def exported(desk: Desk, by: str = "analyst", separator: str = ",") -> str:
+    with reading(desk.stage.hub.engine) as session:
+        told = reporting.export_rows(session, by=desk.who(by), first=FIRST, last=LAST)
+        return "".join(reporting.csv_lines(told, separator=separator))
+
+
+# --- Provenance ---------------------------------------------------------------------------------------------
+
+
+def test_a_figure_of_an_academie_s_own_page_counts_for_that_academie(desk: Desk):
+    [whole] = published(desk, audience=["A-14"])
+    [part] = published(desk, audience=["D-35"], text="Autre chose")
+    read(desk, whole, **{PEOPLE: 120})
+    read(desk, part, **{PEOPLE: 80})
+
+    told = report(desk)
+
+    assert rows(told) == [("A-14", Unit.PEOPLE, Provenance.OWN_PAGE, 120, How.AT_LEAST)]
+    assert (told.rows[0].name, told.rows[0].account, told.rows[0].posts) == ("Rennes", "Page rennes", 2)
+
+
+def test_each_gated_delivery_of_the_national_page_counts_for_its_own_academie(desk: Desk):
+    desk.keys("A-32", "GP")
+    rennes, guadeloupe = published(desk, audience=["A-14", "A-32"], accounts=["facebook:FR"])
+    read(desk, rennes, **{PEOPLE: 120})
+    read(desk, guadeloupe, **{PEOPLE: 30})
+
+    assert rows(report(desk)) == [
+        ("A-14", Unit.PEOPLE, Provenance.GATED, 120, How.SINGLE),
+        ("A-32", Unit.PEOPLE, Provenance.GATED, 30, How.SINGLE),
+    ]
+
+
+def test_a_national_post_counts_for_the_country_only_and_is_never_spread(desk: Desk):
+    [delivery] = published(desk, audience=["FR"], accounts=["facebook:FR"])
+    read(desk, delivery, **{PEOPLE: 5000, VIEWS: 9000})
+
+    told = report(desk)
+
+    assert rows(told) == [
+        ("FR", Unit.PEOPLE, Provenance.NATIONAL, 5000, How.SINGLE),
+        ("FR", Unit.VIEWS, Provenance.NATIONAL, 9000, How.SINGLE),
+    ]
+    assert len(told.silent) == 34
+
+
+def test_x_counts_for_the_territory_that_wrote_and_keeps_that_it_was_not_limited(desk: Desk):
+    [delivery] = published(desk, audience=["D-35"], accounts=["x:FR"], accepts_unlimited=True)
+    read(desk, delivery, impression_count=700, like_count=5, repost_count=2)
+
+    told = report(desk)
+
+    assert rows(told) == [
+        ("A-14", Unit.IMPRESSIONS, Provenance.ORIGIN, 700, How.SINGLE),
+        ("A-14", Unit.REACTIONS, Provenance.ORIGIN, 7, How.SUM),
+    ]
+    assert [row.unlimited for row in told.rows] == [True, True]
+
+
+def test_the_portal_counts_for_the_territories_of_its_visitors(desk: Desk):
+    [delivery] = published(desk, "animator", audience=["A-14", "A-32"], accounts=["portal:FR"])
+    visit(desk, delivery, "A-14", Unit.VIEWS, 10)
+    visit(desk, delivery, "C-35238", Unit.VIEWS, 4)
+    visit(desk, delivery, "D-971", Unit.VIEWS, 3)
+    visit(desk, delivery, "A-14", Unit.CLICKS, 1)
+
+    assert rows(report(desk)) == [
+        ("A-14", Unit.CLICKS, Provenance.PORTAL, 1, How.SINGLE),
+        ("A-14", Unit.VIEWS, Provenance.PORTAL, 14, How.SINGLE),
+        ("A-32", Unit.VIEWS, Provenance.PORTAL, 3, How.SINGLE),
+    ]
+
+
+def test_figures_of_different_provenance_are_never_joined(desk: Desk):
+    [own] = published(desk, audience=["A-14"])
+    [gated] = published(desk, audience=["A-14"], accounts=["facebook:FR"])
+    read(desk, own, **{VIEWS: 10})
+    read(desk, gated, **{VIEWS: 5})
+
+    assert rows(report(desk)) == [
+        ("A-14", Unit.VIEWS, Provenance.GATED, 5, How.SINGLE),
+        ("A-14", Unit.VIEWS, Provenance.OWN_PAGE, 10, How.SINGLE),
+    ]
+
+
+def test_every_commune_is_reported_in_the_departement_that_its_own_row_names(desk: Desk):
+    query = select(Territory.code, Territory.parent_code).where(Territory.level == Level.COMMUNE)
+    with reading(desk.stage.hub.engine) as session:
+        wrong = [code for code, parent in session.exec(query) if reporting._departement(code) != parent]
+
+    assert wrong == []
+
+
+# --- Several posts ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def two_posts(desk: Desk) -> Desk:
+    """Two posts on one page: 120 and 80 people, 150 and 100 views, clicks of one only."""
+    [first] = published(desk, kind="event")
+    [second] = published(desk, kind="advice", text="Autre chose")
+    read(desk, first, **{PEOPLE: 120, VIEWS: 150, CLICKS: 3})
+    read(desk, second, **{PEOPLE: 80, VIEWS: 100, CLICKS: None})
+    return desk
+
+
+def test_over_several_posts_people_are_at_least_the_highest_and_views_are_summed(two_posts: Desk):
+    assert rows(report(two_posts)) == [
+        ("A-14", Unit.CLICKS, Provenance.OWN_PAGE, 3, How.AT_LEAST),
+        ("A-14", Unit.PEOPLE, Provenance.OWN_PAGE, 120, How.AT_LEAST),
+        ("A-14", Unit.VIEWS, Provenance.OWN_PAGE, 250, How.SUM),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("order", "keys"),
+    [
+        (By.TERRITORY, [("A-14", "Rennes", 120)]),
+        (By.ACCOUNT, [("rennes", "Page rennes", 120)]),
+        (By.KIND, [("advice", "advice", 80), ("event", "event", 120)]),
+        (By.POST, [("1", "1", 120), ("2", "2", 80)]),
+    ],
+)
+def test_a_report_is_ordered_by_territory_account_post_or_kind(two_posts: Desk, order, keys):
+    told = report(two_posts, order=order)
+
+    accounts = {str(number): name for name, number in two_posts.stage.accounts.items()}
+    found = [
+        (accounts[row.key] if order is By.ACCOUNT else row.key, row.name, row.value)
+        for row in told.rows
+        if row.unit is Unit.PEOPLE
+    ]
+    assert found == keys
+
+
+def test_people_of_the_siblings_of_one_post_are_not_added_either(desk: Desk):
+    desk.keys("A-32", "GP")
+    rennes, guadeloupe = published(desk, audience=["A-14", "A-32"], accounts=["facebook:FR"])
+    read(desk, rennes, **{PEOPLE: 120})
+    read(desk, guadeloupe, **{PEOPLE: 30})
+
+    [row] = report(desk, order=By.POST).rows
+
+    assert (row.value, row.how, row.posts) == (120, How.AT_LEAST, 1)
+
+
+def test_what_was_not_read_yet_is_missing_and_not_zero(desk: Desk):
+    published(desk)
+
+    told = report(desk)
+
+    assert rows(told) == [("A-14", Unit.PEOPLE, Provenance.OWN_PAGE, None, How.MISSING)]
+    assert reporting.shown(told.rows[0]) == "—"
+
+
+def test_a_post_that_was_taken_down_keeps_its_figures(desk: Desk):
+    [delivery] = published(desk)
+    read(desk, delivery, **{PEOPLE: 120})
+    desk.move(delivery.id, state=DeliveryState.REMOVED)
+
+    assert [row.value for row in report(desk).rows] == [120]
+
+
+@pytest.mark.parametrize("state", ["waiting", "failed", "cancelled", "unknown", "review"])
+def test_what_did_not_go_out_is_not_reported(desk: Desk, state):
+    [delivery] = published(desk)
+    desk.move(delivery.id, state=DeliveryState(state))
+
+    told = report(desk)
+
+    assert told.rows == []
+    assert "A-14" in told.silent
+
+
+@pytest.mark.parametrize(
+    ("value", "how", "words"),
+    [
+        (120, How.SINGLE, "120 people"),
+        (12345, How.AT_LEAST, "at least 12\u202f345 people"),
+        (0, How.SINGLE, "0 people"),
+        (None, How.MISSING, "—"),
+    ],
+)
+def test_a_figure_is_told_in_words(value, how, words):
+    row = Row("A-14", "Rennes", "Page", "facebook", Unit.PEOPLE, Provenance.OWN_PAGE, 1, value, how)
+
+    assert reporting.shown(row) == words
+
+
+# --- Silent territories and scope ---------------------------------------------------------------------------
+
+
+def test_territories_in_which_nothing_was_published_are_named(desk: Desk):
+    published(desk)
+
+    silent = report(desk).silent
+
+    assert len(silent) == 33
+    assert "A-14" not in silent
+
+
+def test_a_territory_with_figures_that_no_report_counts_is_not_silent(desk: Desk):
+    [delivery] = published(desk)
+    read(desk, delivery, some_new_metric=7)
+
+    told = report(desk)
+
+    assert (told.rows, "A-14" in told.silent) == ([], False)
+
+
+def test_an_animator_sees_their_own_territory_and_what_concerns_everybody(desk: Desk):
+    for by, typed in [
+        ("animator", {}),
+        ("stranger", {"audience": ["A-32"], "accounts": ["facebook:A-32"]}),
+        ("coordinator", {"audience": ["FR"], "accounts": ["facebook:FR"]}),
+    ]:
+        [delivery] = published_by(desk, by, **typed)
+        read(desk, delivery, **{PEOPLE: 10})
+
+    seen = {who: [row.key for row in report(desk, who).rows] for who in ("animator", "stranger", "analyst")}
+
+    assert seen == {"animator": ["A-14", "FR"], "stranger": ["A-32", "FR"], "analyst": ["A-14", "A-32", "FR"]}
+    assert report(desk, "animator", first=date(2026, 1, 1), last=date(2026, 1, 31)).silent == ["A-14"]
+
+
+def published_by(desk: Desk, by: str, **typed: Any) -> Any:
+    """Like `published`, by somebody whom the other coordinator approves."""
+    post_id = desk.submitted(by, **typed)
+    desk.approve(post_id, "deputy")
+    [delivery] = desk.deliveries(post_id)
+    desk.move(delivery.id, state=DeliveryState.SENT, remote_id=f"r{delivery.id}", sent_at=delivery.due_at)
+    return desk.deliveries(post_id)
+
+
+def test_somebody_without_a_role_sees_nothing(desk: Desk):
+    [delivery] = published(desk)
+    read(desk, delivery, **{PEOPLE: 10})
+    desk.stage.people["nobody"] = Actor(99, "nobody@example.org", "Nobody", ())
+
+    told = report(desk, "nobody")
+
+    assert (told.rows, told.silent) == ([], [])
+
+
+def test_a_role_for_a_departement_sees_what_concerns_it(desk: Desk):
+    desk.join("elue", RoleKind.ANALYST, "D-35")
+    desk.join("voisine", RoleKind.ANALYST, "D-33")
+    [delivery] = published(desk)
+    read(desk, delivery, **{PEOPLE: 10})
+
+    assert [row.key for row in report(desk, "elue").rows] == ["A-14"]
+    assert report(desk, "voisine").rows == []
+
+
+def test_a_report_may_be_narrowed_to_one_territory(desk: Desk):
+    desk.keys("A-32", "GP")
+    for delivery in published(desk, audience=["A-14", "A-32"], accounts=["facebook:FR"]):
+        read(desk, delivery, **{PEOPLE: 10})
+
+    told = report(desk, territory="R-53")
+
+    assert [row.key for row in told.rows] == ["A-14"]
+    assert told.silent == []
+    assert report(desk, territory="D-33").rows == []
+
+
+# --- Days ---------------------------------------------------------------------------------------------------
+
+
+def test_a_post_counts_for_the_day_that_it_was_in_its_own_zone(desk: Desk):
+    """Eight in the morning of the 11th in Nouméa is the evening of the 10th in Paris."""
+    [delivery] = published_by(desk, "coordinator", audience=["A-40"], accounts=["portal:FR"], when="2026-11-11T08:00")
+
+    on_the = {day: len(report(desk, first=date(2026, 11, day), last=date(2026, 11, day)).rows) for day in (10, 11, 12)}
+
+    assert delivery.sent_at == datetime(2026, 11, 10, 21, tzinfo=UTC)
+    assert on_the == {10: 0, 11: 1, 12: 0}
+
+
+def test_first_and_last_day_are_both_within_the_period(desk: Desk):
+    [delivery] = published(desk)
+    assert delivery.sent_at is not None
+    day = delivery.sent_at.date()
+
+    whole = report(desk, first=day, last=day)
+    before = report(desk, first=day - timedelta(days=9), last=day - timedelta(days=1))
+    after = report(desk, first=day + timedelta(days=1), last=day + timedelta(days=9))
+
+    assert [len(one.rows) for one in (whole, before, after)] == [1, 0, 0]
+
+
+def test_a_period_may_be_as_long_as_the_calendar(desk: Desk):
+    published(desk)
+
+    assert len(report(desk, first=date.min, last=date.max).rows) == 1
+
+
+# --- The export ---------------------------------------------------------------------------------------------
+
+
+def test_each_figure_is_one_row_of_the_export(desk: Desk):
+    [delivery] = published(desk, kind="event", audience=["D-35"])
+    read(desk, delivery, **{PEOPLE: 120, VIEWS: None})
+
+    views, people = export(desk)
+
+    assert people == {
+        "day": "2026-11-10",
+        "territory": "D-35",
+        "territory_name": "Ille-et-Vilaine",
+        "level": "departement",
+        "account": "Page rennes",
+        "network": "facebook",
+        "post": str(delivery.post_id),
+        "delivery": str(delivery.id),
+        "kind": "event",
+        "metric": PEOPLE,
+        "unit": "people",
+        "value": "120",
+        "missing": "",
+        "provenance": "own page",
+        "limited": "yes",
+        "first_read": "2026-11-10T18:00:00+00:00",
+        "last_read": "2026-11-10T18:00:00+00:00",
+        "catalogue_version": str(CATALOGUE_VERSION),
+    }
+    assert (views["metric"], views["value"], views["missing"]) == (VIEWS, "", "not available")
+
+
+def test_the_export_names_the_communes_of_visitors(desk: Desk):
+    [delivery] = published(desk, accounts=["portal:FR"])
+    visit(desk, delivery, "C-35238", Unit.VIEWS, 4)
+
+    [row] = export(desk)
+
+    assert (row["territory"], row["territory_name"], row["level"], row["value"]) == (
+        "C-35238",
+        "Rennes",
+        "commune",
+        "4",
+    )
+
+
+def test_the_export_says_what_was_not_limited(desk: Desk):
+    [delivery] = published(desk, accounts=["x:FR"], accepts_unlimited=True)
+    read(desk, delivery, impression_count=7)
+
+    assert [(row["limited"], row["provenance"]) for row in export(desk)] == [("no", "origin")]
+
+
+def test_the_export_holds_figures_that_no_report_counts(desk: Desk):
+    [delivery] = published(desk)
+    read(desk, delivery, some_new_metric=7)
+
+    assert [(row["metric"], row["value"]) for row in export(desk)] == [("some_new_metric", "7")]
+
+
+def test_the_export_has_its_header_even_when_it_is_empty(desk: Desk):
+    assert exported(desk) == ",".join(f'"{name}"' for name in reporting.COLUMNS) + "\r\n"
+    assert exported(desk, separator=";").split("\r\n")[0].count(";") == len(reporting.COLUMNS) - 1
+
+
+def cells(*row: object) -> list[str]:
+    """One row, written and read back."""
+    written = "".join(reporting.csv_lines([row]))
+    [_header, read_back] = csv.reader(io.StringIO(written, newline=""))
+    return read_back
+
+
+@pytest.mark.parametrize(
+    ("cell", "shown"),
+    [
+        ("=1+1", "'=1+1"),
+        ("+33 1", "'+33 1"),
+        ("-5", "'-5"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("\tx", "'\tx"),
+        ("\rx", "'\rx"),
+        ("a=1", "a=1"),
+        ("", ""),
+        (None, ""),
+        (0, "0"),
+        (-5, "-5"),
+        (12, "12"),
+    ],
+)
+def test_no_cell_is_taken_for_a_formula_and_numbers_stay_numbers(cell, shown):
+    assert cells(cell) == [shown]
+
+
+def test_words_are_quoted_and_numbers_are_not():
+    [_header, line] = reporting.csv_lines([["Rennes", 12, None]])
+
+    assert line == '"Rennes",12,""\r\n'
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00")), min_size=1, max_size=5))
+def test_whatever_people_write_is_harmless_and_comes_back_whole(words):
+    told = cells(*words)
+
+    assert [cell for cell in told if cell.startswith(("=", "+", "-", "@", "\t", "\r"))] == []
+    assert [cell.removeprefix("'") if cell != word else cell for cell, word in zip(told, words, strict=True)] == words
+
+
+def test_the_columns_are_those_that_the_docs_describe():
+    text = (DOCS / "reach.md").read_text(encoding="utf-8")
+    table = text.split("## The export", 1)[1]
+
+    assert tuple(re.findall(r"^\| `(\w+)` \| \S", table, re.MULTILINE)) == reporting.COLUMNS
+    assert f"schema version {CATALOGUE_VERSION}" in text
+
+
+# --- Size ---------------------------------------------------------------------------------------------------
+
+
+def test_the_number_of_questions_does_not_grow_with_the_number_of_posts(desk: Desk):
+    def asked() -> int:
+        count = 0
+
+        def one_more(*_: object) -> None:
+            nonlocal count
+            count += 1
+
+        event.listen(desk.stage.hub.engine, "before_cursor_execute", one_more)
+        try:
+            report(desk)
+        finally:
+            event.remove(desk.stage.hub.engine, "before_cursor_execute", one_more)
+        return count
+
+    published(desk)
+    asked()
+    few = asked()
+    for number in range(5):
+        [delivery] = published(desk, text=f"Bonjour {number}")
+        read(desk, delivery, **{PEOPLE: number})
+
+    assert asked() == few
+
+
+def test_figures_are_read_page_by_page_and_none_is_lost(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(reporting, "PAGE", 2)
+    for number in range(5):
+        [delivery] = published(desk, text=f"Bonjour {number}")
+        read(desk, delivery, **{VIEWS: 10**number})
+
+    assert [row.value for row in report(desk).rows] == [11111]
+    assert sorted(int(row["value"]) for row in export(desk)) == [1, 10, 100, 1000, 10000]
