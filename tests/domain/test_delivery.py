@@ -49,15 +49,16 @@ def delivery(**columns: Any) -> Delivery:
 
 # --- States -------------------------------------------------------------------------------------------------
 
-ALLOWED = {  # waiting and claimed go straight to sent by the late answer of an earlier try
+ALLOWED = {  # waiting and claimed go straight to sent by the late answer of an earlier try;
+    # failed and cancelled go to a person when they prove to be live
     "waiting": "claimed cancelled review sent",
     "claimed": "sending waiting cancelled sent",
     "sending": "sent waiting failed unknown cancelled",
     "unknown": "sent waiting review",
     "review": "sent waiting cancelled",
     "sent": "removed",
-    "failed": "waiting cancelled",
-    "cancelled": "",
+    "failed": "waiting cancelled review",
+    "cancelled": "review",
     "removed": "",
 }
 
@@ -69,7 +70,7 @@ def test_a_delivery_goes_where_the_table_says_and_nowhere_else(here, there):
 
 def test_every_state_has_a_name_and_a_way_on_or_an_end():
     assert set(LEADS) == set(STATE_NAMES) == set(DeliveryState)
-    assert {state for state in LEADS if not LEADS[state]} == {DeliveryState.CANCELLED, DeliveryState.REMOVED}
+    assert {state for state in LEADS if not LEADS[state]} == {DeliveryState.REMOVED}
     assert sorted(FINAL) == ["cancelled", "failed", "removed", "sent"]
 
 

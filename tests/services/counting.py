@@ -48,7 +48,7 @@ def published(desk: Desk, by: str = "animator", **typed: Any) -> list[Delivery]:
     return sent(desk, desk.approved(by, **typed))
 
 
-def read(desk: Desk, delivery: Delivery, at: datetime | None = None, **values: int | None) -> int:
+def read(desk: Desk, delivery: Delivery, at: datetime | None = None, /, **values: int | None) -> int:
     """Keep what a network says of a delivery (by default an hour after it went out); return how many were new."""
     assert delivery.sent_at is not None
     assert delivery.id is not None

@@ -77,8 +77,19 @@ def test_nobody_approves_or_returns_their_own_post(desk: Desk):
         with pytest.raises(NotAllowed) as refused:
             act(post_id, "coordinator")
 
-        assert str(refused.value) == "Nobody approves their own post. Another coordinator must look at it."
+        assert str(refused.value) == "Nobody approves their own words. Another coordinator must look at this post."
     assert desk.post(post_id).state == "submitted"
+    assert desk.approve(post_id, "deputy")
+
+
+def test_who_changed_a_post_last_does_not_approve_it_either(desk: Desk):
+    post_id = desk.write("animator")
+    desk.change(post_id, "coordinator", text="Mes mots")
+    desk.submit(post_id)
+
+    with pytest.raises(NotAllowed):
+        desk.approve(post_id, "coordinator")
+
     assert desk.approve(post_id, "deputy")
 
 

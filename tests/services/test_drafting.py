@@ -437,7 +437,7 @@ def test_submitting_says_at_once_when_nobody_can_approve(desk: Desk):
     assert submit_refused(desk, desk.write()) == [
         (
             "audience",
-            "Nobody can approve this post: no coordinator other than its author covers Rennes. "
+            "Nobody can approve this post: no coordinator other than who wrote it covers Rennes. "
             "Ask an administrator to give somebody that role (relais user role).",
         )
     ]

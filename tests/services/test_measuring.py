@@ -245,28 +245,43 @@ def test_a_reading_that_failed_is_tried_again_later(desk: Desk, error, again):
     assert samples(desk) == []
 
 
-def test_an_account_that_is_refused_while_reading_rests(desk: Desk):
-    [delivery] = published(desk)
-    [one] = due(desk, after(delivery, hours=1))
-
-    fail(desk, one, Unauthorized("expired"), after(delivery, hours=1))
-
+def account_of(desk: Desk, delivery: Delivery) -> Account:
     with reading(desk.stage.hub.engine) as session:
         account = session.get(Account, delivery.account_id)
     assert account is not None
-    assert account.state == "resting"
+    return account
 
 
-def test_a_cap_on_readings_does_not_stop_publishing(desk: Desk):
+def test_an_account_whose_token_proves_dead_while_reading_rests(desk: Desk):
     [delivery] = published(desk)
     [one] = due(desk, after(delivery, hours=1))
 
-    fail(desk, one, Unauthorized("cap", code="UsageCapExceeded"), after(delivery, hours=1))
+    fail(desk, one, Unauthorized("expired", status=401), after(delivery, hours=1))
 
-    with reading(desk.stage.hub.engine) as session:
-        account = session.get(Account, delivery.account_id)
-    assert account is not None
-    assert account.state == "active"
+    assert account_of(desk, delivery).state == "resting"
+
+
+@pytest.mark.parametrize(
+    "error", [Unauthorized("cap", code="UsageCapExceeded"), Unauthorized("no read_insights", code="200", status=403)]
+)
+def test_what_only_stops_readings_does_not_stop_publishing(desk: Desk, error):
+    [delivery] = published(desk)
+    [one] = due(desk, after(delivery, hours=1))
+
+    fail(desk, one, error, after(delivery, hours=1))
+
+    assert account_of(desk, delivery).state == "active"
+
+
+@pytest.mark.parametrize(("account", "waits"), [("facebook:A-14", True), ("x:FR", False)])
+def test_a_rate_is_one_for_all_calls_of_a_page_but_each_kind_has_its_own_on_x(desk: Desk, account, waits):
+    [delivery] = published(desk, accounts=[account], accepts_unlimited=True)
+    at = after(delivery, hours=1)
+    [one] = due(desk, at)
+
+    fail(desk, one, Throttled("slow down", until=at + timedelta(minutes=30)), at)
+
+    assert account_of(desk, delivery).not_before == (at + timedelta(minutes=30) if waits else None)
 
 
 # --- Our own counts -----------------------------------------------------------------------------------------
