@@ -156,7 +156,7 @@ def test_without_a_written_attempt_no_call_is_made(room: Room, engine: Engine) -
     disk.mend()
     room.run_after(seconds=121)
 
-    assert (trouble, calls) == ("dispatch: OperationalError", [])
+    assert (trouble, calls) == ("dispatch task: OperationalError", [])
     assert states == [S.CLAIMED, S.CLAIMED]
     assert [room.outcomes(one) for one in made] == [["ok"], ["ok"]]
 

@@ -286,7 +286,7 @@ def test_a_block_rests_the_account_for_hours_and_then_goes_on_by_itself(room: Ro
     assert len(room.audit("account.block")) == 1
 
 
-def test_missing_keys_are_no_failure_of_any_delivery(room: Room) -> None:
+def test_missing_keys_rest_the_account_and_are_no_failure_of_any_delivery(room: Room) -> None:
     delivery = room.approve_one()
     account_id = room.stage.accounts["rennes"]
 
@@ -301,8 +301,12 @@ def test_missing_keys_are_no_failure_of_any_delivery(room: Room) -> None:
     room.run_at(DUE)
     states = room.state(delivery), room.account().state, room.delivery(delivery).reason
     room.run_after(minutes=15)
+    connecting.check_account(room.hub, account_id, by="operator")
+    with writing(room.hub.engine) as session:
+        connecting.resume(session, account_id, by="operator", at=room.clock())
+    room.run_after(seconds=1)
 
-    assert states == (S.WAITING, AccountState.ACTIVE, "The secret key is missing.")
+    assert states == (S.WAITING, AccountState.RESTING, "The secret key is missing.")
     assert room.state(delivery) == S.SENT
 
 

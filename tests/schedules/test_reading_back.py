@@ -217,16 +217,6 @@ def test_a_read_limit_that_lasts_too_long_leaves_it_to_a_person(room: Room, netw
     )
 
 
-def test_reads_used_up_for_the_month_do_not_stop_publishing(room: Room, network: Watching) -> None:
-    room.approve_one("Un")
-    network.fail_next(lost())
-    network.fail_next(Throttled("Cap.", code="UsageCapExceeded"), call="find")
-
-    room.run_at(DUE)
-
-    assert room.account().not_before is None
-
-
 def test_use_that_is_nearly_up_after_a_look_lets_the_account_wait(room: Room, network: Watching) -> None:
     room.approve_one()
     network.fail_next(lost())
@@ -368,7 +358,7 @@ def test_a_person_who_found_it_has_it_sent(room: Room, network: Watching) -> Non
 
     decide(room, delivery, Action.FOUND, remote_id="4711")
 
-    assert (room.state(delivery), room.delivery(delivery).remote_id) == (S.SENT, "4711")
+    assert (room.state(delivery), room.delivery(delivery).remote_id) == (S.SENT, "1002_4711")
     assert [(one.kind.value, one.outcome) for one in room.attempts(delivery)] == [
         ("publish", "unknown"),
         ("person", "ok"),

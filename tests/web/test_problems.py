@@ -191,9 +191,10 @@ def test_the_log_holds_no_token_no_password_and_no_question(ask: Ask, caplog):
     ask("GET", "/me", "animator")
     ask("POST", "/login", json={"email": "animator@example.org", "password": PASSWORD})
     ask("GET", "/territories", params={"query": "Rennes"})
+    ask("GET", "/me", "animator")  # a line is written once its answer has left: this one lets the others be there
 
     lines = [record.getMessage() for record in caplog.records if record.name == "relais.access"]
-    assert [line.split(" ms=")[0] for line in lines] == [
+    assert [line.split(" ms=")[0] for line in lines[:3]] == [
         "method=GET path=/api/v1/me status=200",
         "method=POST path=/api/v1/login status=200",
         "method=GET path=/api/v1/territories status=200",

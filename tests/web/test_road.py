@@ -236,12 +236,12 @@ def test_a_late_delivery_waits_for_a_person_who_sends_it_or_gives_it_up(ask: Ask
     sent = ask("POST", f"/deliveries/{first['id']}/resolve", "animator", json={"action": "send"}).json()
     nameless = ask("POST", f"/deliveries/{second['id']}/resolve", "animator", json={"action": "found"})
     found = ask(
-        "POST", f"/deliveries/{second['id']}/resolve", "animator", json={"action": "found", "remote_id": "post-7"}
+        "POST", f"/deliveries/{second['id']}/resolve", "animator", json={"action": "found", "remote_id": "https://www.facebook.com/1002/posts/7"}
     ).json()
 
     assert (sent["state"], sent["attempts"][0]["kind"]) == ("waiting", "person")
     assert nameless.json()["problems"][0]["field"] == "remote_id"
-    assert (found["state"], found["remote_id"]) == ("sent", "post-7")
+    assert (found["state"], found["remote_id"]) == ("sent", "1002_7")
 
 
 def test_a_live_post_is_taken_down_with_a_reason(ask: Ask, published):
