@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import stat
 import subprocess
 from dataclasses import dataclass
@@ -107,21 +108,21 @@ def test_the_logins_are_for_their_owner_only(played: Played) -> None:
 
 def test_taken_up_again_it_adds_nothing_and_its_logins_open_the_door(played: Played, tmp_path: Path) -> None:
     access = json.loads((played.home / "access.json").read_text(encoding="utf-8"))["coordinator"]
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
 
-    with running("demo", "--port", "0", "--dir", str(played.home), home=tmp_path) as process:
-        told = process.wait_for("sign in as")
-        url = next(word for word in told.split() if word.startswith("http://")).rstrip(";,")
-        process.wait_for("Ctrl-C stops the demo")
-        with httpx.Client(base_url=url, trust_env=False, timeout=30) as client:
+    with running("demo", "--port", port, "--json", "--dir", str(played.home), home=tmp_path) as process:
+        process.wait_for('"seconds"')
+        process.wait_for("}")
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30) as client:
             by_token = client.get("/api/v1/me", headers={"Authorization": f"Bearer {access['token']}"})
             health = client.get("/healthz")
         code = process.stop()
-    again = play(tmp_path, played.home)
+    again = json.loads("".join(process.out))
 
-    assert (by_token.status_code, health.status_code) == (200, 200)
-    assert code == 0
+    assert (by_token.status_code, health.status_code, code) == (200, 200, 0)
     same = ("posts", "approved", "returned", "deliveries", "sandbox", "accounts", "territories")
-    assert {name: again.told[name] for name in same} == {name: played.told[name] for name in same}
+    assert {name: again[name] for name in same} == {name: played.told[name] for name in same}
 
 
 def test_a_folder_with_other_things_in_it_is_left_alone(tmp_path: Path) -> None:
@@ -145,8 +146,6 @@ def test_a_folder_with_other_things_in_it_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_a_port_in_use_is_told_before_anything_is_played(tmp_path: Path) -> None:
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with running("demo", "--port", str(port), "--dir", str(tmp_path / "country"), home=tmp_path) as process:

@@ -19,7 +19,7 @@ from hub.domain.account import Account
 from hub.domain.audit import AuditEntry
 from hub.domain.delivery import Attempt, Delivery, DeliveryState
 from hub.domain.post import Kind, Post
-from hub.services import approving, connecting, drafting, holding
+from hub.services import approving, connecting, drafting, geotargeting, holding
 from hub.services.drafting import Draft
 from schedules import runner
 from schedules.engine import Embedded
@@ -84,8 +84,16 @@ class Room:
                 rules=hub.rules,
                 confirm_repeats=True,
             )
+            plan = geotargeting.plan(session, post, terms=hub.terms, rules=hub.rules, at=at)
+            planned = geotargeting.plan(session, post, terms=hub.terms, rules=hub.rules, at=at)
             made = approving.approve(
-                session, post.id, by=stage.people["deputy"], at=at, terms=hub.terms, rules=hub.rules
+                session,
+                post.id,
+                by=stage.people["deputy"],
+                at=at,
+                terms=hub.terms,
+                rules=hub.rules,
+                seen=approving.fingerprint_of(session, post, planned),
             )
             return [one.id for one in made if one.id is not None]
 
@@ -105,7 +113,7 @@ class Room:
 
     def live_until(self, moment: datetime) -> None:
         """Go from one thing that is due to the next, until a moment."""
-        self.engine.run_due()
+        self.run_at(self.clock())
         while True:
             following = self.engine.agenda().next_at
             self.run_at(min(following, moment) if following else moment)
