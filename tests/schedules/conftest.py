@@ -84,7 +84,6 @@ class Room:
                 rules=hub.rules,
                 confirm_repeats=True,
             )
-            plan = geotargeting.plan(session, post, terms=hub.terms, rules=hub.rules, at=at)
             planned = geotargeting.plan(session, post, terms=hub.terms, rules=hub.rules, at=at)
             made = approving.approve(
                 session,
