@@ -98,7 +98,8 @@ class Desk:
         return post_id
 
     def approve(self, post_id: int, by: str = "coordinator", **rest: Any) -> list[Delivery]:
-        """Approve a post."""
+        """Approve a post, as it is seen now unless told otherwise."""
+        rest.setdefault("seen", self.seen(post_id))
         with writing(self.stage.hub.engine) as session:
             return approving.approve(
                 session,
@@ -186,6 +187,12 @@ class Desk:
             post = session.get(Post, post_id)
             assert post is not None
             return geotargeting.plan(session, post, terms=self.terms, rules=self.stage.hub.rules, at=self.now)
+
+    def seen(self, post_id: int) -> str:
+        """The fingerprint of a post as an approver sees it now."""
+        plan = self.plan(post_id)
+        with reading(self.stage.hub.engine) as session:
+            return approving.fingerprint_of(session, self.post(post_id), plan)
 
     def planned(self, by: str = "coordinator", **typed: Any) -> list[Planned]:
         """Every delivery that such a post would become."""

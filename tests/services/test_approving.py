@@ -13,20 +13,12 @@ from hub.domain.audit import AuditEntry
 from hub.domain.delivery import DeliveryState
 from hub.domain.errors import Invalid, NotAllowed, NotFound, WrongState
 from hub.domain.person import RoleKind
-from hub.domain.post import Post, PostState
+from hub.domain.post import Post, PostDestination, PostState
 from hub.services import approving
 from tests.services.desk import Desk, told
 
 TWO: dict[str, Any] = {"audience": ["D-35"], "accounts": ["facebook:A-14", "portal:FR"]}
 """A post for two accounts, both gated."""
-
-
-def seen(desk: Desk, post_id: int) -> str:
-    """The fingerprint of the post as an approver sees it now."""
-    with reading(desk.stage.hub.engine) as session:
-        post = session.get(Post, post_id)
-        assert post is not None
-        return approving.fingerprint_of(session, post, desk.plan(post_id))
 
 
 def give_back(desk: Desk, post_id: int, by: str = "coordinator", reason: str = "Trop long") -> Post:
@@ -128,12 +120,12 @@ def test_a_coordinator_for_a_part_of_the_audience_does_not_approve(desk: Desk):
 def test_what_was_seen_is_what_is_approved(desk: Desk):
     post_id = desk.submitted()
 
-    assert desk.approve(post_id, seen=seen(desk, post_id))
+    assert desk.approve(post_id, seen=desk.seen(post_id))
 
 
 def test_a_post_that_changed_since_it_was_looked_at_is_not_approved(desk: Desk):
     post_id = desk.submitted()
-    looked_at = seen(desk, post_id)
+    looked_at = desk.seen(post_id)
     desk.change(post_id, text="Autre chose")
     desk.submit(post_id)
 
@@ -146,7 +138,7 @@ def test_a_post_that_changed_since_it_was_looked_at_is_not_approved(desk: Desk):
 
 def test_a_gate_that_changed_since_it_was_looked_at_is_not_approved(desk: Desk):
     post_id = desk.submitted(audience=["D-35"])
-    looked_at = seen(desk, post_id)
+    looked_at = desk.seen(post_id)
     desk.keys("D-35", "more")
 
     with pytest.raises(WrongState):
@@ -171,6 +163,18 @@ def test_a_problem_of_a_destination_that_is_held_does_not_stop_the_others(desk: 
     [delivery] = desk.approve(post_id, hold={destination(desk, post_id, "rennes"): "Pas de clé"})
 
     assert delivery.account_id == desk.stage.accounts["portal"]
+
+
+def test_a_post_that_has_lost_its_accounts_is_not_approved(desk: Desk):
+    post_id = desk.submitted()
+    with writing(desk.stage.hub.engine) as session:
+        for one in session.exec(select(PostDestination)):
+            session.delete(one)
+
+    with pytest.raises(Invalid) as refused:
+        desk.approve(post_id)
+
+    assert told(refused) == [("accounts", "This post has no account to go out on.")]
 
 
 @pytest.mark.parametrize("state", ["draft", "returned", "expired", "withdrawn", "archived"])

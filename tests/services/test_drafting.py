@@ -91,7 +91,16 @@ def test_an_event_is_useful_until_its_last_date_is_over(desk: Desk):
 
 
 @pytest.mark.parametrize(
-    "link", ["example.org", "ftp://example.org", "https://", "https://local", "javascript:alert(1)", "https://a b.org"]
+    "link",
+    [
+        "example.org",
+        "ftp://example.org",
+        "https://",
+        "https://local",
+        "javascript:alert(1)",
+        "https://a b.org",
+        "https://[::1",
+    ],
 )
 def test_what_is_no_web_address_is_refused(desk: Desk, link):
     assert mistyped(desk, link=link) == [
@@ -237,6 +246,12 @@ def test_words_for_an_account_that_is_not_chosen_are_refused(desk: Desk):
     ]
 
 
+def test_words_for_an_account_that_nobody_knows_are_refused(desk: Desk):
+    assert refused(desk, variants={"Nulle part": "Bonjour"}) == [
+        ("variants.Nulle part", "There is no account Nulle part. “relais account list” shows them all.")
+    ]
+
+
 def test_an_animator_writes_for_their_own_territory_and_what_holds_it_but_not_for_others(desk: Desk):
     assert refused(desk, audience=["A-32"], accounts=["portal:FR"]) == [
         ("audience", "Your role is for Rennes; this post is for Guadeloupe only.")
@@ -261,9 +276,8 @@ def test_a_picture_that_is_not_there_is_refused(desk: Desk):
 def test_pictures_are_kept_in_order_with_their_words(desk: Desk):
     with writing(desk.stage.hub.engine) as session:
         for name in ("a", "b"):
-            session.add(
-                Media(id=name * 64, mime="image/png", width=1, height=1, data=name.encode(), created_at=desk.now)
-            )
+            columns: dict[str, Any] = {"mime": "image/png", "width": 1, "height": 1, "size": 1, "created_at": desk.now}
+            session.add(Media(id=name * 64, data=name.encode(), **columns))
 
     post_id = desk.write(pictures=[{"id": "b" * 64, "alt": "Une cour"}, {"id": "a" * 64, "alt": "Un atelier"}])
 

@@ -7,12 +7,14 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from sqlmodel import select
 
 from hub.database import reading, writing
-from hub.domain.account import AccountNetwork
+from hub.domain.account import Account, AccountNetwork
 from hub.domain.delivery import DeliveryState, Provenance
 from hub.domain.errors import Invalid
 from hub.domain.gate import KeyKind, Precision
+from hub.domain.post import PostAudience
 from hub.domain.territory import Territory
 from hub.services import geotargeting
 from hub.services.geotargeting import Planned, targeting
@@ -306,6 +308,20 @@ def test_siblings_of_one_name_are_told_apart(desk: Desk):
     assert problems_of(planned) == []
 
 
+def test_lists_of_namesakes_are_told_apart_by_academie(desk: Desk):
+    with reading(desk.stage.hub.engine) as session:
+        named = [
+            dict(session.exec(select(Territory.name, Territory.code).where(Territory.parent_code == part)).all())
+            for part in ("D-33", "D-35")
+        ]
+    both = sorted(set(named[0]) & set(named[1]))[:2]
+
+    planned = desk.planned(audience=[one[name] for one in named for name in both], accounts=["facebook:FR"], text="x")
+
+    names = ", ".join(both)
+    assert [one.text for one in planned] == [f"{names} (Bordeaux)\u00a0: x", f"{names} (Rennes)\u00a0: x"]
+
+
 def test_siblings_go_out_a_minute_apart(everywhere: Desk):
     planned = everywhere.planned(
         audience=["A-01", "A-04", "A-14"], accounts=["facebook:FR"], when="2026-11-10T18:00", zone="Europe/Paris"
@@ -382,6 +398,23 @@ def test_six_in_the_evening_is_that_of_the_territory_that_is_meant(desk: Desk, t
 
     assert [(one.due_at, one.wall_time) for one in desk.plan(post_id)] == [(due, "2026-11-10T18:00")]
     assert desk.post(post_id).first_due_at == due
+
+
+def test_an_hour_that_is_missing_where_an_account_has_moved_to_is_a_problem(desk: Desk):
+    post_id = desk.write(
+        "coordinator", audience=["A-32"], accounts=["facebook:A-32"], when="2027-03-28T02:30", zone="local"
+    )
+    with writing(desk.stage.hub.engine) as session:
+        account = session.get(Account, desk.stage.accounts["elsewhere"])
+        assert account is not None
+        account.territory_code = "FR"
+        session.add(PostAudience(post_id=post_id, territory_code="FR"))
+
+    [planned] = desk.plan(post_id)
+
+    assert planned.problems == (
+        "28/03/2027 at 02:30 does not exist in Europe/Paris: clocks go forward that night. Take 01:30 or 03:30.",
+    )
 
 
 def test_a_named_zone_is_one_instant_everywhere(everywhere: Desk):

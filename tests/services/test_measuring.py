@@ -186,6 +186,17 @@ def test_posts_of_one_account_are_asked_about_together(desk: Desk):
     assert {one.account.id for one in told} == {desk.stage.accounts["rennes"], desk.stage.accounts["portal"]}
 
 
+def test_more_posts_than_a_network_takes_at_once_are_asked_about_next_time(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(measuring, "BATCH", 2)
+    deliveries = [published(desk, text=f"Bonjour {number}")[0] for number in range(3)]
+    at = after(deliveries[0], hours=1)
+
+    told = [sorted(one.receipts.values()) for _ in range(2) for one in due(desk, at)]
+
+    ids = [one.id for one in deliveries]
+    assert told == [ids[:2], ids[2:]]
+
+
 @pytest.mark.parametrize("state", ["removed", "unknown", "waiting", "failed"])
 def test_only_what_is_out_is_asked_about(desk: Desk, state):
     [delivery] = published(desk)

@@ -310,6 +310,34 @@ def test_a_report_may_be_narrowed_to_one_territory(desk: Desk):
     assert report(desk, territory="D-33").rows == []
 
 
+def test_a_report_is_plain_data_with_null_for_what_is_missing(desk: Desk):
+    published(desk)
+
+    told = report(desk, territory="A-14").plain()
+
+    assert told == {
+        "by": "territory",
+        "from": "2026-11-01",
+        "to": "2026-11-30",
+        "rows": [
+            {
+                "key": "A-14",
+                "name": "Rennes",
+                "account": "Page rennes",
+                "network": "facebook",
+                "unit": "people",
+                "provenance": "own page",
+                "posts": 1,
+                "value": None,
+                "how": "missing",
+                "metrics": [],
+                "unlimited": False,
+            }
+        ],
+        "silent": [],
+    }
+
+
 # --- Days ---------------------------------------------------------------------------------------------------
 
 
