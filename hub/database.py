@@ -43,7 +43,11 @@ def build_engine(url: str) -> Engine:
             return create_engine(address, pool_pre_ping=True, hide_parameters=True, **POOL)
     except ImportError as error:
         raise Invalid(
-            _("The driver “{name}” of RELAIS_DATABASE_URL is not installed on this machine.", name=error.name)
+            _(
+                "RELAIS_DATABASE_URL is not the address of a database that this Relais can open: its driver “{name}” "
+                "is missing. Leave it unset to use SQLite.",
+                name=error.name,
+            )
         ) from error
     except (ArgumentError, NoSuchModuleError) as error:
         raise Invalid(
@@ -118,13 +122,14 @@ def present_revision(engine: Engine) -> str | None:
 def migrate(engine: Engine) -> bool:
     """Bring the schema up to this program's version; return whether anything was done."""
     with explained(engine):
+        file = _file(engine)
+        if file is not None and not file.exists() and file.parent.is_dir():
+            # It will hold people's names and sealed secrets: nobody else on the machine reads it. Before the first
+            # look, since looking already makes the file.
+            file.touch(mode=0o600)
         present = _own_revision(engine)
         if present == newest_revision(engine):
             return False
-        file = _file(engine)
-        if file is not None and not file.exists():
-            # It will hold people's names and sealed secrets: nobody else on the machine reads it.
-            file.touch(mode=0o600)
         command.upgrade(alembic_config(engine), "head")
         if engine.dialect.name == "sqlite":
             with engine.begin() as connection:

@@ -103,7 +103,9 @@ def _open(worker: Worker, claim: Claim) -> Work | None:
         return None
     try:
         with writing(hub.engine) as session:
-            return delivering.open_attempt(session, claim, at=hub.now(), patience=hub.patience)
+            return delivering.open_attempt(
+                session, claim, at=hub.now(), patience=hub.patience, sandboxed=hub.terms.sandboxed
+            )
     except IntegrityError:
         # The one-per-account index refused: another worker speaks for this account right now.
         with writing(hub.engine) as session:
@@ -160,6 +162,7 @@ def end_leases(worker: Worker, *, others_are_dead: bool = False) -> int:
 
 
 def expire_due(worker: Worker) -> int:
-    """Expire posts that nobody approved in time."""
+    """Expire posts that nobody approved in time, and put away those whose story ended long ago."""
+    at = worker.hub.now()
     with writing(worker.hub.engine) as session:
-        return len(approving.expire(session, at=worker.hub.now()))
+        return len(approving.expire(session, at=at)) + len(approving.archive(session, at=at))

@@ -75,6 +75,8 @@ class Gate:
     territories: tuple[str, ...]
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     precision: Precision | None = None
+    invented: bool = False
+    """Its keys are the sandbox's: good there only, which is looked at again before anything is said."""
 
     @property
     def key(self) -> str:
@@ -85,7 +87,8 @@ class Gate:
         """As it is frozen on a delivery."""
         precision = self.precision and {"covered": self.precision.covered, "spilled": self.precision.spilled}
         keys = {kind: list(values) for kind, values in self.keys.items()}
-        return {"territories": list(self.territories), "keys": keys, "precision": precision}
+        told: dict[str, Any] = {"territories": list(self.territories), "keys": keys, "precision": precision}
+        return {**told, "invented": True} if self.invented else told
 
 
 def gate_key(territories: Iterable[str]) -> str:

@@ -175,8 +175,18 @@ def put_back(session: Session, claim: Claim, *, ready_at: datetime) -> None:
 # --- Open attempt -----------------------------------------------------------------------------------------
 
 
-def open_attempt(session: Session, claim: Claim, *, at: datetime, patience: Patience) -> Work | None:
-    """Write the attempt down before anything is said; None when the delivery must not go out (now)."""
+def open_attempt(
+    session: Session,
+    claim: Claim,
+    *,
+    at: datetime,
+    patience: Patience,
+    sandboxed: Collection[str] = frozenset(AccountNetwork),
+) -> Work | None:
+    """Write the attempt down before anything is said; None when the delivery must not go out (now).
+
+    `sandboxed` names the networks that are our own sandbox: invented keys are good there only.
+    """
     delivery = session.get(Delivery, claim.delivery_id, with_for_update=True)
     if delivery is None or delivery.epoch != claim.epoch or delivery.state is not S.CLAIMED:
         return None
@@ -188,7 +198,7 @@ def open_attempt(session: Session, claim: Claim, *, at: datetime, patience: Pati
     if _busy(session, delivery):
         put_back(session, claim, ready_at=at + patience.busy_wait)
         return None
-    if reason := _no_longer_approved(session, delivery) or _gate_without_keys(delivery, account):
+    if reason := (_no_longer_approved(session, delivery) or _useless_gate(delivery, account, sandboxed)):
         change_if(session, claim.delivery_id, claim.epoch, [S.CLAIMED], state=S.CANCELLED, reason=reason)
         note(session, "delivery.cancel", f"delivery:{delivery.id}", by=CLOCK, at=at, after={"reason": reason})
         return None
@@ -252,11 +262,13 @@ def _no_longer_approved(session: Session, delivery: Delivery) -> str | None:
     return None
 
 
-def _gate_without_keys(delivery: Delivery, account: Account) -> str | None:
+def _useless_gate(delivery: Delivery, account: Account, sandboxed: Collection[str]) -> str | None:
     """A limit that says nothing to its network would be none at all: the last look before anything is said."""
     limited = bool((delivery.gate or {}).get("territories"))
     if limited and account.network is not AccountNetwork.PORTAL and geotargeting.targeting(delivery.gate) is None:
         return _("Its limit has no key that the network knows, so everybody would see it.")
+    if (delivery.gate or {}).get("invented") and account.network.value not in sandboxed:
+        return _("Its limit is made of invented keys, which only the sandbox knows.")
     return None
 
 

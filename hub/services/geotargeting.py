@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from sqlmodel import Session, col, func, select
@@ -216,23 +217,51 @@ class Whole:
 
 def whole(session: Session, post: Post) -> Whole:
     """Read what belongs to a post."""
-    audience = session.exec(select(PostAudience.territory_code).where(PostAudience.post_id == post.id)).all()
-    destinations = session.exec(select(PostDestination).where(PostDestination.post_id == post.id)).all()
-    accounts = session.exec(select(Account).where(col(Account.id).in_([one.account_id for one in destinations]))).all()
-    pictures = session.exec(
-        select(PostMedia).where(PostMedia.post_id == post.id).order_by(col(PostMedia.position))
-    ).all()
-    return Whole(
-        post=post,
-        audience=sorted(audience),
-        destinations=sorted(destinations, key=lambda one: one.account_id),
-        accounts={account.id: account for account in accounts if account.id is not None},
-        pictures=list(pictures),
+    [parts] = wholes(session, [post])
+    return parts
+
+
+def wholes(session: Session, several: Sequence[Post]) -> list[Whole]:
+    """Read what belongs to several posts, together."""
+    ids = [post.id for post in several]
+    audiences = _by_post(session.exec(select(PostAudience).where(col(PostAudience.post_id).in_(ids))))
+    destinations = _by_post(
+        session.exec(
+            select(PostDestination)
+            .where(col(PostDestination.post_id).in_(ids))
+            .order_by(col(PostDestination.account_id))
+        )
     )
+    chosen = {one.account_id for some in destinations.values() for one in some}
+    accounts = session.exec(select(Account).where(col(Account.id).in_(chosen)))
+    known = {account.id: account for account in accounts if account.id is not None}
+    pictured = _by_post(
+        session.exec(select(PostMedia).where(col(PostMedia.post_id).in_(ids)).order_by(col(PostMedia.position)))
+    )
+    return [
+        Whole(
+            post=post,
+            audience=sorted(one.territory_code for one in audiences.get(post.id, [])),
+            destinations=destinations.get(post.id, []),
+            accounts={one.account_id: known[one.account_id] for one in destinations.get(post.id, [])},
+            pictures=pictured.get(post.id, []),
+        )
+        for post in several
+    ]
+
+
+Part = TypeVar("Part", PostAudience, PostDestination, PostMedia)
+
+
+def _by_post(parts: Iterable[Part]) -> dict[int | None, list[Part]]:
+    told: dict[int | None, list[Part]] = {}
+    for part in parts:
+        told.setdefault(part.post_id, []).append(part)
+    return told
 
 
 def pictures(session: Session, parts: Sequence[PostMedia]) -> tuple[Picture, ...]:
-    """The pictures of a post as a channel takes them."""
+    """The pictures of a post as a channel publishes them, bytes and all."""
     found = {
         media.id: media
         for media in session.exec(select(Media).where(col(Media.id).in_([part.media_id for part in parts])))
@@ -240,45 +269,106 @@ def pictures(session: Session, parts: Sequence[PostMedia]) -> tuple[Picture, ...
     return tuple(Picture(found[part.media_id].data, found[part.media_id].mime, part.alt) for part in parts)
 
 
+def _measured(session: Session, several: Sequence[Whole]) -> dict[int | None, tuple[Picture, ...]]:
+    """The pictures of posts as rules look at them: kind and size, without the bytes."""
+    wanted = {part.media_id for parts in several for part in parts.pictures}
+    query = select(Media.id, Media.mime, Media.size).where(col(Media.id).in_(wanted))
+    found = {number: (mime, size) for number, mime, size in session.exec(query)} if wanted else {}
+    return {
+        parts.post.id: tuple(
+            Picture(b"", found[part.media_id][0], part.alt, size=found[part.media_id][1]) for part in parts.pictures
+        )
+        for parts in several
+    }
+
+
 # --- The plan -----------------------------------------------------------------------------------------
 
 
 def plan(session: Session, post: Post, *, terms: Terms, rules: Mapping[Network, Rules], at: datetime) -> list[Planned]:
     """Every delivery that this post would become now, with what stands in its way."""
-    parts = whole(session, post)
-    territories = atlas(session, [*parts.audience, *(account.territory_code for account in parts.accounts.values())])
-    images = pictures(session, parts.pictures)
-    planned: list[Planned] = []
-    for destination in parts.destinations:
-        account = parts.accounts[destination.account_id]
-        pieces = _pieces(
-            territories,
-            parts.audience,
-            account,
-            origin=post.territory_code,
-            accepts_unlimited=destination.accepts_unlimited,
-        )
-        names = _names(pieces, territories)
-        due = [_due(post, territories, piece) for piece in pieces]
-        steps = _apart([moment for moment, _problem in due], terms.sibling_gap)
-        planned += [
-            _planned(
-                session,
-                parts,
-                destination,
-                piece,
-                name=name,
-                siblings=len(pieces),
-                due_at=moment + step,
-                hindrance=problem,
-                territories=territories,
-                terms=terms,
-                rules=rules[Network(account.network)],
-                images=images,
-            )
-            for piece, name, (moment, problem), step in zip(pieces, names, due, steps, strict=True)
-        ]
+    [planned] = plans(session, [post], terms=terms, rules=rules, at=at)
     return planned
+
+
+def plans(
+    session: Session, several: Sequence[Post], *, terms: Terms, rules: Mapping[Network, Rules], at: datetime
+) -> list[list[Planned]]:
+    """The same for several posts, in their order; what they share is read once."""
+    whole_ones = wholes(session, several)
+    codes = {code for parts in whole_ones for code in parts.audience}
+    codes |= {account.territory_code for parts in whole_ones for account in parts.accounts.values()}
+    compiled = _Gates(session, atlas(session, codes), terms)
+    images = _measured(session, whole_ones)
+    planned = [
+        [
+            one
+            for destination in parts.destinations
+            for one in _planned_on(parts, destination, compiled, rules=rules, images=images[parts.post.id])
+        ]
+        for parts in whole_ones
+    ]
+    said = _said_around(session, [one for some in planned for one in some])
+    return [
+        [_with_warnings(one, post.id, said.get(one.account.id, [])) for one in some]
+        for post, some in zip(several, planned, strict=True)
+    ]
+
+
+class _Gates:
+    """Gates that several plans share: each is compiled once for an account."""
+
+    def __init__(self, session: Session, territories: Atlas, terms: Terms) -> None:
+        self.session = session
+        self.territories = territories
+        self.terms = terms
+        self._known: dict[tuple[int | None, frozenset[str]], tuple[Gate, list[str]]] = {}
+
+    def gate(self, limit: frozenset[str], account: Account) -> tuple[Gate, list[str]]:
+        """The gate of an account for a land, and why it cannot be made."""
+        key = account.id, limit
+        if key not in self._known:
+            self._known[key] = compile_gate(
+                self.session, limit, account, territories=self.territories, terms=self.terms
+            )
+        return self._known[key]
+
+
+def _planned_on(
+    parts: Whole,
+    destination: PostDestination,
+    compiled: _Gates,
+    *,
+    rules: Mapping[Network, Rules],
+    images: tuple[Picture, ...],
+) -> list[Planned]:
+    """What a post becomes on one account, without what the account says besides."""
+    post, account, territories = parts.post, parts.accounts[destination.account_id], compiled.territories
+    pieces = _pieces(
+        territories,
+        parts.audience,
+        account,
+        origin=post.territory_code,
+        accepts_unlimited=destination.accepts_unlimited,
+    )
+    names = _names(pieces, territories)
+    due = [_due(post, territories, piece) for piece in pieces]
+    steps = _apart([moment for moment, _problem in due], compiled.terms.sibling_gap)
+    return [
+        _planned(
+            parts,
+            destination,
+            piece,
+            name=name,
+            siblings=len(pieces),
+            due_at=moment + step,
+            hindrance=problem,
+            compiled=compiled,
+            rules=rules[Network(account.network)],
+            images=images,
+        )
+        for piece, name, (moment, problem), step in zip(pieces, names, due, steps, strict=True)
+    ]
 
 
 @dataclass(frozen=True)
@@ -375,7 +465,6 @@ def _apart(due: Sequence[datetime], gap: timedelta) -> list[timedelta]:
 
 
 def _planned(
-    session: Session,
     parts: Whole,
     destination: PostDestination,
     piece: _Piece,
@@ -384,18 +473,17 @@ def _planned(
     siblings: int,
     due_at: datetime,
     hindrance: str | None,
-    territories: Atlas,
-    terms: Terms,
+    compiled: _Gates,
     rules: Rules,
     images: tuple[Picture, ...],
 ) -> Planned:
     post, account = parts.post, parts.accounts[destination.account_id]
-    assert post.id is not None
+    territories, terms = compiled.territories, compiled.terms
     assert account.id is not None
     problems = [problem for problem in (piece.problem, hindrance) if problem]
     gate: Gate | None = None
     if piece.limit is not None:
-        gate, gate_problems = compile_gate(session, piece.limit, account, territories=territories, terms=terms)
+        gate, gate_problems = compiled.gate(piece.limit, account)
         problems += gate_problems
     key = mark(post.seed, account.id, gate.key if gate else gates.OPEN)
     link = f"{terms.link_base}{key}" if post.link and terms.link_base else post.link
@@ -413,7 +501,7 @@ def _planned(
         text=text, key=key, link=link, pictures=images, targeting=targeting(gate.stored()) if gate else None
     )
     problems += [network_problem(account.name, problem) for problem in rules.problems(message)]
-    drafted = Planned(
+    return Planned(
         account=account,
         territory_code=piece.territory_code,
         territory_name=name if piece.limit else territories.name(piece.territory_code),
@@ -430,7 +518,6 @@ def _planned(
         cost=rules.cost(message),
         problems=tuple(problems),
     )
-    return _with_warnings(session, drafted, post.id)
 
 
 def _names(pieces: Sequence[_Piece], territories: Atlas) -> list[str]:
@@ -478,27 +565,49 @@ def _words(text: str, piece: _Piece, *, name: str, siblings: int, territories: A
     return fill(text, values), problems
 
 
-def _with_warnings(session: Session, planned: Planned, post_id: int) -> Planned:
-    """The same, with the warning that the account says the same words within a day."""
+@dataclass(frozen=True)
+class _Said:
+    """What an account says at a moment, as it compares."""
+
+    post_id: int
+    due_at: datetime
+    text: str
+
+
+def _said_around(session: Session, planned: Sequence[Planned]) -> dict[int | None, list[_Said]]:
+    """What the accounts of these deliveries say within a day of any of them, by account, in order of time."""
+    if not planned:
+        return {}
+    moments = [one.due_at for one in planned]
     near = (
-        select(Delivery)
+        select(Delivery.account_id, Delivery.post_id, Delivery.due_at, Delivery.text)
         .where(
-            Delivery.account_id == planned.account.id,
-            Delivery.post_id != post_id,
+            col(Delivery.account_id).in_({one.account.id for one in planned}),
             col(Delivery.state).not_in([DeliveryState.CANCELLED, DeliveryState.FAILED]),
-            col(Delivery.due_at).between(planned.due_at - REPEAT_WINDOW, planned.due_at + REPEAT_WINDOW),
+            col(Delivery.due_at).between(min(moments) - REPEAT_WINDOW, max(moments) + REPEAT_WINDOW),
         )
-        .order_by(col(Delivery.due_at))
+        .order_by(col(Delivery.due_at), col(Delivery.id))
     )
+    said: dict[int | None, list[_Said]] = {}
+    for account_id, post_id, due_at, text in session.exec(near):
+        said.setdefault(account_id, []).append(_Said(post_id, due_at, normalised(text, mask_links=True)))
+    return said
+
+
+def _with_warnings(planned: Planned, post_id: int | None, said: Sequence[_Said]) -> Planned:
+    """The same, with the warning that the account says the same words within a day."""
     mine = normalised(planned.text, mask_links=True)
-    for other in session.exec(near):
-        if normalised(other.text, mask_links=True) == mine:
+    begin = bisect_left(said, planned.due_at - REPEAT_WINDOW, key=lambda one: one.due_at)
+    for other in said[begin:]:
+        if other.due_at > planned.due_at + REPEAT_WINDOW:
+            break
+        if other.post_id != post_id and other.text == mine:
             warning = _(
                 "{account} says the same words within 24 hours (post {post}).",
                 account=planned.account.name,
                 post=other.post_id,
             )
-            return Planned(**{**planned.__dict__, "warnings": (warning,)})
+            return replace(planned, warnings=(warning,))
     return planned
 
 
@@ -532,7 +641,12 @@ def compile_gate(
         ]
     problems = _key_problems(rows, account, terms)
     keys = {kind.value: tuple(sorted({row.key for row in rows if row.kind is kind})) for kind in KeyKind}
-    gate = Gate(codes, {kind: values for kind, values in keys.items() if values}, _precision(session, codes, rows))
+    gate = Gate(
+        codes,
+        {kind: values for kind, values in keys.items() if values},
+        _precision(session, codes, rows),
+        invented=any(row.source == gates.SANDBOX_SOURCE for row in rows),
+    )
     return gate, problems
 
 

@@ -7,12 +7,12 @@ from datetime import datetime
 from sqlmodel import Session
 
 from hub.domain.audit import note
-from hub.domain.delivery import Hold
+from hub.domain.delivery import Hold, Patience
 from hub.domain.errors import Invalid, NotAllowed, WrongState
 from hub.domain.person import ACCOUNT_KEEPERS, Actor
 from hub.domain.territory import COUNTRY
 from hub.language import _
-from hub.services import delivering, geotargeting
+from hub.services import delivering, geotargeting, reconciling
 
 
 def hold(session: Session, *, reason: str, by: Actor | str, at: datetime) -> Hold:
@@ -41,6 +41,19 @@ def release(session: Session, *, by: Actor | str, at: datetime, reason: str = ""
     after = {"reason": reason.strip() or None}
     note(session, "hold.off", f"hold:{stop.id}", by=by, at=at, before={"reason": stop.reason}, after=after)
     return stop
+
+
+def restored(session: Session, *, backup_from: datetime, by: Actor | str, at: datetime, patience: Patience) -> int:
+    """Begin again after a restore, on hold: what may have gone out since the backup is read back first."""
+    _require_keeper(session, by)
+    if backup_from > at:
+        raise Invalid(_("The backup cannot be from the future."), field="backup_from")
+    if delivering.open_hold(session) is None:
+        hold(session, reason=_("Restored from a backup"), by=by, at=at)
+    number = reconciling.doubt(session, backup_from=backup_from - patience.look_back, at=at)
+    after = {"backup_from": backup_from.isoformat(), "deliveries": number}
+    note(session, "hold.restored", "hold:restored", by=by, at=at, after=after)
+    return number
 
 
 def _require_keeper(session: Session, by: Actor | str) -> None:

@@ -186,6 +186,33 @@ def _worked(
         delivering.apply(delivery, Change(S.WAITING, reason, ready_at=at), None, at=at)
 
 
+def doubt(session: Session, *, backup_from: datetime, at: datetime) -> int:
+    """After a restore: whatever is due by now may have gone out since the backup, so it is read back before anything.
+
+    Return how many deliveries that concerns.
+    """
+    may_be_out = select(Delivery).where(col(Delivery.state).in_([S.WAITING, S.CLAIMED]), Delivery.due_at <= at)
+    doubted = list(session.exec(may_be_out.with_for_update()))
+    for delivery in doubted:
+        assert delivery.id is not None
+        delivery.epoch += 1
+        reason = _("The database was restored from a backup: it may have gone out since.")
+        session.add(
+            Attempt(
+                delivery_id=delivery.id,
+                n=delivery.epoch,
+                started_at=max(delivery.due_at, backup_from),
+                deadline_at=at,
+                ended_at=at,
+                outcome=OutcomeKind.UNKNOWN.value,
+                detail=reason,
+            )
+        )
+        delivering.apply(delivery, Change(S.UNKNOWN, reason, unknown_since=at), None, at=at)
+        delivery.owner = delivery.lease_until = None
+    return len(doubted)
+
+
 @dataclass(frozen=True)
 class Leftover:
     """An unseen draft of a delivery that will not go out any more; `message` finds it, should it be live after all."""

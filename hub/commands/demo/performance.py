@@ -59,6 +59,7 @@ def perform(*, port: int, folder: Path | None, once: bool, as_json: bool) -> boo
         played_until = _play(settings, sandbox, quiet=as_json)
         sandbox.clock.set(None)
         hub = wire(settings)
+        _write_environment(settings)
         told, well = _count(hub, sandbox, home, until=played_until)
         told["seconds"] = round(time.monotonic() - began, 1)
 
@@ -122,6 +123,20 @@ def _settings(home: Path, sandbox: Sandbox, address: str) -> Settings:
         call_deadline=10,
         lease=30,
     )
+
+
+def _write_environment(settings: Settings) -> None:
+    """What an operator's command needs to work on this demo while it runs."""
+    lines = {
+        "RELAIS_HOME": settings.home.resolve(),
+        "RELAIS_PUBLIC_URL": settings.public_url,
+        "RELAIS_FACEBOOK_API_URL": settings.facebook_api_url,
+        "RELAIS_X_API_URL": settings.x_api_url,
+        "RELAIS_FACEBOOK_APP_ID": country.APP_ID,
+        "RELAIS_FACEBOOK_APP_SECRET": APP_SECRET,
+    }
+    text = "".join(f"{name}='{value}'\n" for name, value in lines.items())
+    (settings.home / "demo.env").write_text(text, encoding="utf-8")
 
 
 def _play(settings: Settings, sandbox: Sandbox, *, quiet: bool) -> datetime:

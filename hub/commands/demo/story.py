@@ -82,7 +82,7 @@ class Story:
 
     def scenes(self) -> list[Scene]:
         """Every scene, in order of time."""
-        told = [scene for number, one in enumerate(self._writings()) for scene in self._of(number, one)]
+        told = [scene for one in self._writings() for scene in self._of(one)]
         for day in range(int(LENGTH.days) + 1):
             told.append(Scene(self._moment(day, 14, 0), self._approve_all))
             told.append(Scene(self._moment(day, 20, 30), self._count_visitors))
@@ -128,11 +128,11 @@ class Story:
             yield Writing(code, texts.LOCAL[number + 5], last + 3 + number, end="submitted")
         yield Writing(HOME_ACADEMIE, texts.LOCAL[0], last + 5, end="draft")
 
-    def _of(self, number: int, one: Writing) -> Iterator[Scene]:
+    def _of(self, one: Writing) -> Iterator[Scene]:
         """Written two days before (or on the last days), handed in at once, approved at the next sitting."""
         day = min(one.day - 2, LENGTH.days - 1) if one.end != "submitted" else LENGTH.days - 1
         hour = 15 if one.end == "submitted" else 8
-        at = self._moment(max(day, 0), hour, number % 50)
+        at = self._moment(max(day, 0), hour, 0)
         yield Scene(at, lambda now: self._write(one, now))
 
     def _write(self, one: Writing, now: datetime) -> None:

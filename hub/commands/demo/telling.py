@@ -54,6 +54,9 @@ def tell(told: dict[str, Any], hub: Hub, home: Path, address: str | None) -> Non
     say("  .venv/bin/relais reach report --by territory")
     say("  .venv/bin/relais territory find 42620")
     say("")
+    say(_("For an operator’s commands, such as “relais account check 2”, first:"))
+    say(f"  set -a; . {home}/demo.env; set +a")
+    say("")
     say(_("Everything is in {folder}. Ctrl-C stops the demo.", folder=home))
 
 

@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+from hub.language import _
 
 if TYPE_CHECKING:
     from hub.wiring import Hub
 
 
+DEMO_NOTE: Final = "demo.json"
+"""The file by which a demo knows its own folder."""
+
+
 def open_hub(**given: Any) -> Hub:
     """The hub of this machine, with a database that is ours and up to date."""
     from hub.database import require_current
+    from hub.domain.errors import Invalid
     from hub.settings import read_settings
     from hub.wiring import wire
 
-    hub = wire(read_settings(**given))
+    settings = read_settings(**given)
+    if (settings.home / DEMO_NOTE).exists() and settings.sandboxed != {"facebook", "x"}:
+        raise Invalid(
+            _(
+                "{home} is the folder of a demo, whose accounts live on its own sandbox. "
+                "Start “relais demo --dir {home}”, then read in what it wrote: set -a; . {home}/demo.env; set +a",
+                home=settings.home,
+            )
+        )
+    hub = wire(settings)
     require_current(hub.engine)
     return hub

@@ -1,0 +1,87 @@
+"""After a restore from a backup: what went out since is found, not said again."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from hub.database import writing
+from hub.domain.delivery import DeliveryState
+from hub.domain.errors import Invalid
+from hub.services import holding
+from tests.schedules.conftest import DUE, Room, wall
+
+S = DeliveryState
+
+
+def back_up(engine: Engine, file: Path) -> None:
+    """A copy of the database as it is now."""
+    with sqlite3.connect(engine.url.database or "") as live, sqlite3.connect(file) as copy:
+        live.backup(copy)
+    live.close()
+    copy.close()
+
+
+def restore(engine: Engine, file: Path) -> None:
+    """Put the copy in the place of the database."""
+    engine.dispose()
+    with sqlite3.connect(file) as copy, sqlite3.connect(engine.url.database or "") as live:
+        copy.backup(live)
+    live.close()
+    copy.close()
+
+
+def test_what_went_out_since_the_backup_is_found_and_not_said_again(room: Room, engine: Engine, tmp_path: Path) -> None:
+    gone_out = room.approve_one("Déjà dit")
+    still_to_come = room.approve_one("Pas encore", when=wall(3, 19))
+    taken_at = room.clock()
+    back_up(engine, tmp_path / "backup.db")
+    room.run_at(DUE)
+    restore(engine, tmp_path / "backup.db")
+
+    with writing(room.hub.engine) as session:
+        number = holding.restored(
+            session, backup_from=taken_at, by="operator", at=room.clock(), patience=room.hub.patience
+        )
+    room.live_until(DUE + timedelta(minutes=10))
+    with writing(room.hub.engine) as session:
+        holding.release(session, by="operator", at=room.clock())
+    room.live_until(DUE + timedelta(hours=2))
+
+    assert number == 1
+    assert (room.state(gone_out), room.state(still_to_come)) == (S.SENT, S.SENT)
+    assert room.shown() == ["Déjà dit", "Pas encore"]
+
+
+def test_what_was_due_but_never_left_goes_out_once_the_hold_ends(room: Room) -> None:
+    delivery = room.approve_one()
+    backup_from = room.clock()
+    room.clock.at = DUE + timedelta(minutes=5)
+
+    with writing(room.hub.engine) as session:
+        holding.restored(session, backup_from=backup_from, by="operator", at=room.clock(), patience=room.hub.patience)
+    room.live_until(DUE + timedelta(minutes=20))
+    before = room.state(delivery), room.shown()
+    with writing(room.hub.engine) as session:
+        holding.release(session, by="operator", at=room.clock())
+    room.run_after(seconds=1)
+
+    assert before == (S.WAITING, [])
+    assert (room.state(delivery), room.shown()) == (S.SENT, ["Portes ouvertes"])
+
+
+def test_a_backup_from_the_future_is_refused(room: Room) -> None:
+    with writing(room.hub.engine) as session, pytest.raises(Invalid) as refused:
+        holding.restored(
+            session,
+            backup_from=room.clock() + timedelta(days=1),
+            by="operator",
+            at=room.clock(),
+            patience=room.hub.patience,
+        )
+
+    assert str(refused.value) == "The backup cannot be from the future."
