@@ -50,6 +50,7 @@ def test_it_starts_answers_and_stops_cleanly(home: Path) -> None:
         answer = httpx.get(f"{url}/healthz", trust_env=False)
         code = process.stop()
 
+    assert [line for line in process.err if "job" in line] == []
     assert (answer.status_code, answer.json()["status"], answer.json()["ill"]) == (200, "ok", {})
     assert (code, [line for line in process.err if "Traceback" in line]) == (0, [])
 
@@ -110,6 +111,14 @@ def test_a_key_of_another_database_is_refused_in_words(home: Path, engine) -> No
     assert process.err == [
         "The secret key does not fit this database. Put back the relais.key that belongs to it; nothing was changed.\n"
     ]
+
+
+def test_a_key_that_is_none_is_refused_at_once(home: Path) -> None:
+    with running("serve", "--port", "0", home=home, RELAIS_SECRET_KEYS="abc") as process:
+        code = process.end()
+
+    assert (code, process.out) == (2, [])
+    assert process.err == ["Setting RELAIS_SECRET_KEYS: each key has 44 characters, as “relais init” writes them.\n"]
 
 
 def test_a_home_without_a_database_says_what_to_do(tmp_path: Path) -> None:
