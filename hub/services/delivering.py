@@ -76,9 +76,12 @@ class Work:
     message: Message
 
 
+_OPEN_HOLD = select(Hold).where(col(Hold.until).is_(None))
+
+
 def open_hold(session: Session) -> Hold | None:
     """The hold that stops everything now, or None."""
-    return session.exec(select(Hold).where(col(Hold.until).is_(None))).first()
+    return session.exec(_OPEN_HOLD).first()
 
 
 def callable_account(at: datetime) -> ColumnElement[bool]:

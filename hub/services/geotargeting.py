@@ -132,14 +132,14 @@ _NODES = select(  # type: ignore[call-overload]
     Territory.ended_on,
 )
 
+_NEWEST_LOAD = select(func.max(AuditEntry.id)).where(AuditEntry.action == REFERENCE_LOADED)
 _UPPER: WeakKeyDictionary[object, tuple[int | None, dict[str, Node]]] = WeakKeyDictionary()
 """The tree down to départements by database (its connection pool), with the load of reference data it comes from."""
 
 
 def _upper_levels(session: Session) -> Mapping[str, Node]:
     """France down to départements: some 160 rows that change once a year and are asked for by every request."""
-    newest = select(func.max(AuditEntry.id)).where(AuditEntry.action == REFERENCE_LOADED)
-    version = session.exec(newest).one()
+    version = session.exec(_NEWEST_LOAD).one()
     pool = session.connection().engine.pool
     known = _UPPER.get(pool)
     if known is None or known[0] != version:
