@@ -24,6 +24,8 @@ from urllib3.exceptions import MaxRetryError, NameResolutionError, NewConnection
 from channels.base import Deadline
 
 USER_AGENT: Final = "Relais/0.1"
+SHORTEST_SECRET: Final = 8
+"""What is shorter is not masked: it would take letters out of every sentence."""
 POOLS: Final[dict[str, type[HTTPConnectionPool]]] = {}
 """Which connections a session makes, by scheme; filled below."""
 
@@ -334,7 +336,7 @@ _SECRET = re.compile(
 
 def mask(text: str, secrets: Iterable[str] = ()) -> str:
     """A text with tokens made unreadable: those given, and whatever stands where a token stands."""
-    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+    for secret in sorted((one for one in secrets if len(one) >= SHORTEST_SECRET), key=len, reverse=True):
         for form in {secret, quote(secret, safe="")}:
             text = text.replace(form, "***")
     return _SECRET.sub(lambda found: f"{found[1] or found[2]}***", text)

@@ -32,7 +32,7 @@ from channels.base import (
     Uncertain,
     Unreachable,
 )
-from channels.session import Answer, NetworkSession, never_sent
+from channels.session import Answer, DeadlinePassed, NetworkSession, never_sent
 from channels.x_errors import error_of, used_up_until
 from channels.x_rules import XRules
 
@@ -320,8 +320,8 @@ class XAccount:
 
     def _silence(self, failed: Exception | None) -> ChannelError:
         if failed is not None and never_sent(failed):
-            return Unreachable(self._session.mask(f"X was not reached: {failed}"))
-        return Uncertain(self._session.mask(f"X did not answer: {failed}"))
+            return Unreachable(f"X was not reached: {self._session.mask(_why_silent(failed, sent=False))}.")
+        return Uncertain(f"X did not answer: {self._session.mask(_why_silent(failed, sent=True))}.")
 
     def _masked(self, error: ChannelError) -> ChannelError:
         error.args = (self._session.mask(str(error)),)
@@ -334,6 +334,24 @@ class XAccount:
             posted_at=x_reading.moment_of(post_id),
             trace_id=_trace(answer) if answer else None,
         )
+
+
+def _why_silent(failed: Exception | None, *, sent: bool) -> str:
+    """What happened, in words: those of the libraries speak of their own objects."""
+    match failed:
+        case None:
+            return "nothing came back"
+        case DeadlinePassed():
+            return "no answer in time" if sent else "the time for this call was over"
+        case requests.exceptions.SSLError():
+            return "no safe connection could be made"
+        case requests.ConnectionError() | requests.Timeout() if not sent:
+            return "no connection could be made"
+        case requests.Timeout():
+            return "no answer in time"
+        case requests.ConnectionError() | requests.exceptions.ChunkedEncodingError():
+            return "the connection broke"
+    return str(failed).rstrip(".")
 
 
 def _body(answer: Answer) -> dict[str, Any]:

@@ -59,6 +59,17 @@ class Vault:
             raise _wrong_key() from error
 
 
+def lost_key(file: Path) -> KeyTrouble:
+    """What to say when secrets are here and no key is."""
+    return KeyTrouble(
+        _(
+            "The database holds encrypted secrets, but there is no key at {file}. Put back the relais.key that "
+            "belongs to this database (or set RELAIS_SECRET_KEYS); a new key could not open them.",
+            file=file,
+        )
+    )
+
+
 def _wrong_key() -> KeyTrouble:
     return KeyTrouble(
         _("The secret key does not fit this database. Put back the relais.key that belongs to it; nothing was changed.")

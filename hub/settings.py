@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
+from cryptography.fernet import Fernet
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy import make_url
@@ -69,6 +70,17 @@ class Settings(BaseSettings):
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("secret_keys")
+    @classmethod
+    def _keys(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        try:
+            for key in value:
+                Fernet(key.get_secret_value())
+        except ValueError:
+            # Not `from`: the cause may hold a piece of the key.
+            raise ValueError(_("each key has 44 characters, as “relais init” writes them.")) from None
+        return value
 
     @field_validator("facebook_api_url", "x_api_url", "public_url")
     @classmethod

@@ -20,7 +20,7 @@ from hub.domain.delivery import Delivery, DeliveryState, Patience
 from hub.domain.errors import Invalid
 from hub.domain.reach import Unit
 from hub.language import _
-from hub.secrets import Vault, read_keys
+from hub.secrets import Vault, lost_key, read_keys
 from hub.services import measuring
 from hub.services.geotargeting import Terms
 from hub.settings import Settings
@@ -45,7 +45,12 @@ class Hub:
     @property
     def vault(self) -> Vault:
         """The keys, read when needed: looking at data needs none."""
-        return vault(self.settings)
+        keys = keys_of(self.settings)
+        if not keys:
+            with reading(self.engine) as session:
+                if session.exec(select(Account.id).where(col(Account.secret).is_not(None))).first() is not None:
+                    raise lost_key(self.settings.key_file)
+        return Vault(keys)
 
     def facebook_pages(self, user_token: str) -> list[tuple[str, str, str, tuple[str, ...]]]:
         """The pages that a Facebook user token may speak for: id, name, page token, tasks."""
@@ -106,10 +111,9 @@ def wire(settings: Settings, *, now: Clock | None = None, engine: Engine | None 
     )
 
 
-def vault(settings: Settings) -> Vault:
-    """The keys given as a setting, else those of the key file; KeyTrouble when there are none."""
-    given = [key.get_secret_value() for key in settings.secret_keys]
-    return Vault(given or read_keys(settings.key_file))
+def keys_of(settings: Settings) -> list[str]:
+    """The keys given as a setting, else those of the key file, newest first."""
+    return [key.get_secret_value() for key in settings.secret_keys] or read_keys(settings.key_file)
 
 
 def machine_clock() -> datetime:
@@ -121,7 +125,10 @@ def _secret(account: Account, settings: Settings) -> dict[str, str]:
     assert account.id is not None
     if account.secret is None:
         raise Invalid(_("{account} has no secret. Add the account again with its token.", account=account.name))
-    return vault(settings).open(account.id, account.secret)
+    keys = keys_of(settings)
+    if not keys:
+        raise lost_key(settings.key_file)
+    return Vault(keys).open(account.id, account.secret)
 
 
 def _facebook(account: Account, settings: Settings) -> Channel:

@@ -99,6 +99,8 @@ class Embedded:
     def start(self) -> None:
         """Take the lock and begin to tick."""
         self.take_lock()
+        # A tick that overlaps the last one is skipped on purpose; that is no news, nor is what it says of its jobs.
+        logging.getLogger("apscheduler").setLevel(logging.ERROR)
         self._scheduler = BackgroundScheduler(timezone="UTC", daemon=True)
         for job in self.jobs:
             self._scheduler.add_job(
@@ -111,8 +113,6 @@ class Embedded:
                 max_instances=1,
                 misfire_grace_time=None,
             )
-        # A tick that overlaps the last one is skipped on purpose; that is no news.
-        logging.getLogger("apscheduler").setLevel(logging.ERROR)
         self._last_tick = time.monotonic()
         self._scheduler.start()
 

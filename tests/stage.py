@@ -141,7 +141,7 @@ def build_stage(engine: Engine, home: Path, **settings: Any) -> Stage:
                 remote_id=str(1000 + number),
                 handle=name if network is AccountNetwork.X else None,
                 territory_code=territory,
-                secret=dict.fromkeys(connecting.SECRET_NAMES[network], "secret"),
+                secret=dict.fromkeys(connecting.SECRET_NAMES[network], "a-secret-key"),
                 options={},
                 by="operator",
                 at=clock(),

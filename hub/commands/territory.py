@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hub.language import _
+from hub.language import _, ngettext
 
 app = typer.Typer(help=_("Communes, départements and académies."), no_args_is_help=True)
 
@@ -151,13 +151,19 @@ def _several(rows: list[Row], words: str) -> str | None:
         return None
     academies = sorted({row["academie"] for row in exact})
     if by_postcode and len(academies) > 1:
-        return _(
+        return ngettext(
+            "The postcode {postcode} lies in {count} académie ({academies}); say which commune is meant:",
             "The postcode {postcode} lies in {count} académies ({academies}); say which commune is meant:",
+            len(academies),
             postcode=words,
-            count=len(academies),
             academies=", ".join(academies),
         )
-    return _("{count} communes answer to “{words}”; say which one is meant:", count=len(exact), words=words)
+    return ngettext(
+        "{count} commune answers to “{words}”; say which one is meant:",
+        "{count} communes answer to “{words}”; say which one is meant:",
+        len(exact),
+        words=words,
+    )
 
 
 def _some(postcodes: list[str]) -> str:

@@ -6,7 +6,16 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AnyHttpUrl, BaseModel, ConfigDict, EmailStr, Field, StringConstraints, model_validator
+from pydantic import (
+    AnyHttpUrl,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    EmailStr,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
 from hub.domain.clock import end_of_day, zone_info
 from hub.domain.errors import Invalid
@@ -39,11 +48,22 @@ class Typed(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+def timed(value: object) -> object:
+    """The value as it was given; ValueError for a day without a time, which would be taken for midnight."""
+    if isinstance(value, str) and len(value.strip()) <= len("2026-12-01"):
+        raise ValueError(_("“{text}” is not a date and time. Write it like 2026-12-01 18:00.", text=value))
+    return value
+
+
+Timed = Annotated[datetime, BeforeValidator(timed)]
+"""A day and a time of that day."""
+
+
 class Timing(Typed):
     """One time span, in the wall time of the event's zone."""
 
-    begin: datetime
-    end: datetime
+    begin: Timed
+    end: Timed
 
     @model_validator(mode="after")
     def _in_order(self) -> Timing:

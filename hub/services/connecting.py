@@ -55,6 +55,10 @@ SOMEBODY_ELSE: Final = frozenset({"wrong_page", "wrong_account"})
 """Findings that tell of another account than ours."""
 
 
+SHORTEST_KEY: Final = 8
+"""A shorter one is no key of any network, and could not be told apart from the letters of a sentence."""
+
+
 class Unanswered(HubError):
     """The network could not be asked; the account was left as it was."""
 
@@ -205,6 +209,8 @@ def secret_problems(network: AccountNetwork, secret: Mapping[str, str]) -> list[
         problems.append(FieldProblem("secret", message))
     if any(not value.strip().isascii() or any(sign.isspace() for sign in value.strip()) for value in secret.values()):
         problems.append(FieldProblem("secret", _("A key holds spaces or letters that no key has: copy it again.")))
+    if any(0 < len(value.strip()) < SHORTEST_KEY for value in secret.values()):
+        problems.append(FieldProblem("secret", _("A key is too short to be a whole one: copy it again.")))
     return problems
 
 

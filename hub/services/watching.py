@@ -159,8 +159,6 @@ def _in_state(session: Session, state: DeliveryState) -> int:
 
 def _keys(session: Session) -> Iterator[Sign]:
     facebook = session.exec(select(Account.id).where(Account.network == AccountNetwork.FACEBOOK).limit(1)).first()
-    if facebook is None:
-        return
     academies = set(session.exec(select(Territory.code).where(Territory.level == Level.ACADEMIE)))
     reviewed = select(GeoKey.territory_code).where(
         GeoKey.network == AccountNetwork.FACEBOOK, col(GeoKey.reviewed_at).is_not(None)
@@ -170,11 +168,14 @@ def _keys(session: Session) -> Iterator[Sign]:
     if missing:
         yield Sign(
             "keys",
-            Light.AMBER,
-            _(
-                "{missing} of {all} territories have no reviewed Facebook key: posts cannot be limited to them "
+            # Nobody misses them before there is a page.
+            Light.GREEN if facebook is None else Light.AMBER,
+            ngettext(
+                "{count} of {all} territories has no reviewed Facebook key: posts cannot be limited to it "
                 "(relais geo keys).",
-                missing=len(missing),
+                "{count} of {all} territories have no reviewed Facebook key: posts cannot be limited to them "
+                "(relais geo keys).",
+                len(missing),
                 all=len(academies),
             ),
         )

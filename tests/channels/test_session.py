@@ -397,6 +397,10 @@ def test_tokens_are_masked_wherever_they_stand(text: str, expected: str) -> None
     assert mask(text, ["known|secret"]) == expected
 
 
+def test_a_secret_of_a_few_letters_takes_none_out_of_a_sentence() -> None:
+    assert mask("The network said no.", ["t", "network", ""]) == "The network said no."
+
+
 def test_logs_are_masked_too(session: NetworkSession, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     session.get(f"{HOST}/v26.0/me", params={"access_token": TOKEN})

@@ -464,10 +464,11 @@ def test_an_answer_that_does_not_come_is_uncertain(stage: Stage, after: bool) ->
     channel = stage.another(timeouts=(1.0, 0.1))
     stage.sandbox.faults.add(faults.Fault("delay", seconds=60, after=after, method="POST"))
 
-    with pytest.raises(Uncertain):
+    with pytest.raises(Uncertain) as failed:
         channel.publish(Prepared(HELLO), Deadline.after(5))
     channel.close()
 
+    assert str(failed.value) == "X did not answer: no answer in time."
     assert len(stage.channel.find(HELLO, NOON)) == len(stage.posts) == int(after)
 
 
@@ -480,10 +481,20 @@ def test_an_answer_that_drips_is_ended_by_the_deadline(stage: Stage) -> None:
     assert len(stage.channel.find(HELLO, NOON)) == 1
 
 
+def test_a_connection_that_breaks_is_told_in_words(stage: Stage) -> None:
+    stage.sandbox.faults.add(faults.Fault("reset", method="POST"))
+
+    with pytest.raises(Uncertain) as failed:
+        stage.publish(HELLO)
+
+    assert str(failed.value) == "X did not answer: the connection broke."
+
+
 def test_nothing_is_sent_once_the_deadline_has_passed(stage: Stage) -> None:
-    with pytest.raises(Unreachable):
+    with pytest.raises(Unreachable) as failed:
         stage.channel.publish(Prepared(HELLO), Deadline.after(-1))
 
+    assert str(failed.value) == "X was not reached: the time for this call was over."
     assert list(stage.sandbox.calls) == []
 
 
@@ -492,9 +503,11 @@ def test_nobody_at_the_door_means_nothing_was_sent(stage: Stage) -> None:
         door.bind(("127.0.0.1", 0))
         channel = stage.another(base_url=f"http://127.0.0.1:{door.getsockname()[1]}")
 
-        with pytest.raises(Unreachable):
+        with pytest.raises(Unreachable) as failed:
             channel.publish(Prepared(HELLO), Deadline.after(5))
         channel.close()
+
+    assert str(failed.value) == "X was not reached: no connection could be made."
 
 
 # --- Reading back ------------------------------------------------------------------------------------------

@@ -194,7 +194,7 @@ def test_an_x_account_is_added_with_its_four_keys(relais, sandbox, tmp_path, as_
 
 
 def test_the_number_of_an_x_account_is_read_from_its_access_token(relais, sandbox, monkeypatch):
-    keys = "consumer_key=a\nconsumer_secret=b\naccess_token=4242-c\naccess_token_secret=d\n"
+    keys = "consumer_key=aaaaaaaa\nconsumer_secret=bbbbbbbb\naccess_token=4242-cccc\naccess_token_secret=dddddddd\n"
     monkeypatch.setattr(sys, "stdin", io.StringIO(keys))
 
     ran = relais("account", "add", "x", "--territory", "A-14", "--handle", "ij", "--no-check", "--json")
@@ -230,6 +230,7 @@ def test_keys_that_cannot_be_read_are_refused_without_being_repeated(relais, san
         (("add", "facebook", "--territory", "A-14", "--page", "1", "--secret-file", "{token}", "--option", "x"), 2),
         (("add", "facebook", "--page", "1", "--secret-file", "{token}", "--renew"), 2),
         (("add", "portal"), 2),
+        (("add", "portal", "--renew"), 2),
         (("check", "facebook:A-14"), 4),
         (("pause", "Portail"), 2),
         (("pause", "nothing", "--reason", "x"), 4),
@@ -263,6 +264,45 @@ def test_without_a_key_no_account_is_kept(relais, sandbox, page_token, tmp_path)
     assert [one["network"] for one in told(relais, "list")] == ["portal"]
 
 
+def test_a_key_that_was_lost_is_to_be_put_back_not_made_anew(relais, sandbox, page_token, tmp_path):
+    number = str(add_page(relais, page_token)["id"])
+    (tmp_path / "relais.key").unlink()
+
+    ran = [relais("account", "check", number), relais("serve"), relais("secrets", "rotate"), relais("doctor")]
+
+    assert [one.code for one in ran] == [1, 1, 1, 1]
+    for one in ran:
+        assert "Put back the relais.key that belongs to this database (or set RELAIS_SECRET_KEYS)" in one.out + one.err
+        assert "relais init" not in one.out + one.err
+
+
+def test_the_portal_has_no_keys_to_renew(relais, sandbox):
+    ran = relais("account", "add", "portal", "--renew")
+
+    assert (ran.code, ran.err) == (2, "The portal has no keys to renew.\n")
+
+
+@pytest.mark.parametrize("more", [("--territory", "A-05"), ("--name", "Rennes"), ("--option", "two_step=true")])
+def test_a_renewal_takes_nothing_but_keys(relais, sandbox, page_token, more):
+    before = add_page(relais, page_token)
+
+    ran = relais("account", "add", "facebook", "--page", "111", "--secret-file", page_token, "--renew", *more)
+
+    assert ran.code == 2
+    assert ran.err.startswith("--renew replaces the keys and nothing else, so nothing was changed.")
+    assert [one for one in told(relais, "list") if one["network"] == "facebook"] == [before]
+
+
+def test_an_account_that_is_red_from_the_start_is_kept_and_exits_1(relais, sandbox, page_token):
+    sandbox.graph.tokens.set_scopes("planted-page-token", ["pages_show_list"])
+    add = ("account", "add", "facebook", "--territory", "A-14", "--page", "111", "--secret-file", page_token)
+
+    ran = relais(*add)
+
+    assert (ran.code, ran.out.splitlines()[0]) == (1, "Page 111 was added.")
+    assert [one["light"] for one in told(relais, "list") if one["network"] == "facebook"] == ["red"]
+
+
 def test_all_accounts_are_checked_at_once_and_one_red_light_is_enough_for_exit_1(relais, sandbox, page_token):
     add_page(relais, page_token)
 
@@ -282,11 +322,12 @@ def test_an_account_is_paused_and_resumed_by_name(relais, sandbox):
 
 def test_planted_secrets_are_in_no_output_no_audit_and_no_dump(relais, sandbox, page_token, user_token, hub_file):
     add = ("account", "add", "facebook", "--territory", "A-14", "--page", "111")
+    renew = ("account", "add", "facebook", "--page", "111", "--renew")
     number = str(add_page(relais, page_token)["id"])
     ran = [
         relais(*add, "--secret-file", page_token),
-        relais(*add, "--secret-file", user_token, "--user-token", "--renew"),
-        relais(*add, "--secret-file", user_token, "--renew"),
+        relais(*renew, "--secret-file", user_token, "--user-token"),
+        relais(*renew, "--secret-file", user_token),
         relais("account", "check", number),
         relais("account", "check", number, "--json"),
         relais("account", "list"),
@@ -298,7 +339,7 @@ def test_planted_secrets_are_in_no_output_no_audit_and_no_dump(relais, sandbox, 
         lines = [line for line in connection.iterdump() if "INSERT" in line]
     connection.close()
 
-    assert [one.code for one in ran] == [2, 0, 0, 1, 1, 0, 0, 0, 0]
+    assert [one.code for one in ran] == [2, 0, 1, 1, 1, 0, 0, 0, 0]
     assert [one for one in ran if "planted" in one.out + one.err] == []
     assert any("Académie de Rennes" in line for line in lines)
     assert [line for line in lines if "planted" in line] == []

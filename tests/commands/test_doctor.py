@@ -57,6 +57,19 @@ def test_a_fresh_hub_is_well_and_only_wants_to_be_started(relais: Relais, key: s
     assert lines(ran.out, "✓")[0] == "Database: ours and up to date."
 
 
+def test_missing_keys_of_territories_are_told_before_the_first_page_and_want_care_after_it(
+    relais: Relais, engine: Engine, key: str
+) -> None:
+    told = "34 of 34 territories have no reviewed Facebook key: posts cannot be limited to them (relais geo keys)."
+
+    before = relais("doctor")
+    page(engine, key, network=AccountNetwork.FACEBOOK)
+    after = relais("doctor")
+
+    assert lines(before.out, "✓")[-1] == told
+    assert lines(after.out, "!")[-1] == told
+
+
 def test_while_a_relais_publishes_the_clock_is_well(relais: Relais, key: str, tmp_path: Path) -> None:
     with FileLock(tmp_path / "relais.lock"):
         ran = relais("doctor")

@@ -49,6 +49,16 @@ def test_keys_may_come_from_standard_input_with_their_source(relais, monkeypatch
     assert [key["source"] for key in listed] == ["search of October"]
 
 
+def test_one_is_not_told_as_many(relais, file):
+    relais("geo", "keys", "import", str(file))
+
+    first = relais("geo", "keys", "review", "A-14")
+    again = relais("geo", "keys", "review", "A-14")
+
+    assert first.out == "1 key is now reviewed. 33 territories still have no reviewed key.\n"
+    assert again.out == "No key was left to review. 33 territories still have no reviewed key.\n"
+
+
 def test_all_that_is_left_may_be_reviewed_at_once(relais, file):
     relais("geo", "keys", "import", str(file))
 

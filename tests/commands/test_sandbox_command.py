@@ -37,6 +37,18 @@ def test_a_port_in_use_is_told_in_one_sentence(tmp_path: Path) -> None:
     assert process.err == [f"Port {port} is in use. Stop what listens there, or choose another one with --port.\n"]
 
 
+def test_a_file_that_cannot_be_made_is_told_in_one_sentence(tmp_path: Path) -> None:
+    nowhere = tmp_path / "nope" / "kept.db"
+
+    with running("sandbox", "--port", "0", "--store", str(nowhere), home=tmp_path) as process:
+        code = process.end()
+
+    assert (code, process.out) == (2, [])
+    assert process.err == [
+        f"{nowhere} cannot keep what is posted: unable to open database file. Choose another file with --store.\n"
+    ]
+
+
 def test_what_is_posted_is_kept_in_a_file(tmp_path: Path) -> None:
     pages: list[object] = []
     for _ in range(2):

@@ -83,13 +83,18 @@ def test_all_secrets_are_put_under_a_new_key_and_the_old_one_is_kept(relais, eng
 def test_old_keys_are_dropped_on_demand(relais, engine, key_file, old):
     relais("secrets", "rotate")
     ran = relais("secrets", "rotate", "--drop-old", "--json")
+    words = relais("secrets", "rotate", "--drop-old").out.splitlines()
 
     assert json.loads(ran.out)["dropped"] == 2
+    assert words == [
+        "12 secrets are now under the first key.",
+        "1 old key was dropped. Keep a copy of the key file apart from backups.",
+    ]
     assert len(read_keys(key_file)) == 1
     assert opened(engine, Vault(read_keys(key_file))) == ALL
     with reading(engine) as session:
         actions = [entry.action for entry in auditing.list_entries(session, thing="vault")]
-    assert actions == ["secrets.drop", "secrets.rotate", "secrets.rotate"]
+    assert actions == ["secrets.drop", "secrets.rotate", "secrets.drop", "secrets.rotate", "secrets.rotate"]
 
 
 def test_neither_keys_nor_secrets_are_printed_or_audited(relais, key_file, old):

@@ -32,6 +32,12 @@ def test_an_event_is_over_at_the_end_of_its_last_day_where_it_takes_place():
     assert event(timings=both, zone="Pacific/Noumea").last_day_ends_at() == datetime(2027, 2, 6, 13, tzinfo=UTC)
 
 
+def test_a_day_without_a_time_is_not_taken_for_midnight():
+    told = "“2027-01-30” is not a date and time. Write it like 2026-12-01 18:00."
+
+    assert refused(timings=[OPEN_DAY | {"begin": "2027-01-30"}]) == [("timings.0.begin", told)]
+
+
 def test_an_event_that_ends_at_midnight_is_over_that_night():
     evening = {"begin": "2027-01-30T20:00", "end": "2027-01-31T00:00"}
 

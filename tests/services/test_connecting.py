@@ -171,8 +171,9 @@ def test_a_dump_of_the_database_holds_no_planted_secret(engine, vault, hub_file:
         ({"secret": {}}, "secret"),
         ({"secret": {"token": " "}}, "secret"),
         ({"secret": {"token": "a b"}}, "secret"),
+        ({"secret": {"token": "planted"}}, "secret"),
         ({"secret": {"token": "é"}}, "secret"),
-        ({"secret": {"token": "t", "more": "m"}}, "secret"),
+        ({"secret": {"token": "planted-token", "more": "planted-more"}}, "secret"),
         ({"territory_code": "C-35238"}, "territory"),
         ({"network": X, "secret": FOUR, "handle": None}, "handle"),
         ({"network": X, "secret": FOUR, "handle": "not a handle"}, "handle"),
@@ -219,11 +220,11 @@ def test_new_keys_replace_the_old_ones(engine, vault):
     number = add(engine, vault)
 
     with writing(engine) as session:
-        connecting.renew_secret(session, vault, number, {"token": "newer"}, by=OPERATOR, at=NOON)
+        connecting.renew_secret(session, vault, number, {"token": "a-newer-token"}, by=OPERATOR, at=NOON)
     with writing(engine) as session, pytest.raises(Invalid):
         connecting.renew_secret(session, vault, number, {}, by=OPERATOR, at=NOON)
 
-    assert vault.open(number, account(engine, number).secret or "") == {"token": "newer"}
+    assert vault.open(number, account(engine, number).secret or "") == {"token": "a-newer-token"}
     assert entries(engine, number)[-1] == ("account.renew", OPERATOR)
 
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hub.language import _
+from hub.language import _, ngettext
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hub.domain.account import Account
+    from hub.domain.account import Account, AccountNetwork
     from hub.wiring import Hub
 
 Reference = Annotated[
@@ -68,6 +68,8 @@ def add(
             field="network",
         )
     kind = AccountNetwork(network)
+    if renew:
+        _require_keys_only(kind, given=bool(territory or name or handle or options))
     if not territory and not renew and kind is not AccountNetwork.PORTAL:
         raise Invalid(_("Say which territory the account speaks for: --territory A-14."), field="territory")
     chosen = _options(options or [])
@@ -84,7 +86,7 @@ def add(
         present = connecting.account_on(session, kind, remote_id) if renew else None
         if present is not None:
             assert present.id is not None
-            assert vault is not None
+            assert vault is not None  # only the portal has no keys, and it was refused above
             account = connecting.renew_secret(session, vault, present.id, secret, by=OPERATOR, at=hub.now())
         elif renew:
             raise Invalid(_("There is no such account yet: leave --renew out to add it."), field="renew")
@@ -112,6 +114,25 @@ def add(
         terminal.say_json(_told(account))
     elif check:
         _say_findings(account)
+    if check and account.light == "red":
+        raise typer.Exit(terminal.TROUBLE)
+
+
+def _require_keys_only(kind: AccountNetwork, *, given: bool) -> None:
+    """Raise Invalid for a renewal that could not do all that was typed."""
+    from hub.domain.account import AccountNetwork
+    from hub.domain.errors import Invalid
+
+    if kind is AccountNetwork.PORTAL:
+        raise Invalid(_("The portal has no keys to renew."), field="renew")
+    if given:
+        raise Invalid(
+            _(
+                "--renew replaces the keys and nothing else, so nothing was changed. "
+                "Leave --territory, --name, --handle and --option out."
+            ),
+            field="renew",
+        )
 
 
 _PORTAL: tuple[str, str, str | None, dict[str, str]] = ("portal", "Portail", None, {})
@@ -324,15 +345,21 @@ def resume(
     if as_json:
         terminal.say_json({"id": account.id, "waiting": released.waiting, "due": released.due})
         return
-    terminal.say(
-        _(
-            "{account} goes on: {waiting} deliveries wait for it, {due} of them are due now "
-            "(those that are too late go to a person).",
-            account=account.name,
-            waiting=released.waiting,
-            due=released.due,
-        )
+    if not released.waiting:
+        terminal.say(_("{account} goes on; no delivery waits for it.", account=account.name))
+        return
+    waiting = ngettext(
+        "{account} goes on: {count} delivery waits for it.",
+        "{account} goes on: {count} deliveries wait for it.",
+        released.waiting,
+        account=account.name,
     )
+    due = ngettext(
+        "{count} is due now; if it is too late, it goes to a person.",
+        "{count} are due now; those that are too late go to a person.",
+        released.due,
+    )
+    terminal.say(f"{waiting} {due}" if released.due else waiting)
 
 
 def _told(account: Account) -> dict[str, Any]:

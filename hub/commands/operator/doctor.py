@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hub.language import _
+from hub.language import _, ngettext
 
 if TYPE_CHECKING:
     from hub.services.watching import Sign
@@ -54,7 +54,12 @@ def examine(hub: Hub) -> list[Sign]:
     with reading(hub.engine) as session:
         try:
             opened = connecting.require_all_open(session, hub.vault)
-            found.append(Sign("keys", Light.GREEN, _("Secret key: opens all {number} secrets.", number=opened)))
+            text = (
+                ngettext("Secret key: opens the {count} secret.", "Secret key: opens all {count} secrets.", opened)
+                if opened
+                else _("Secret key: it is here, and there is no secret to open yet.")
+            )
+            found.append(Sign("keys", Light.GREEN, text))
         except HubError as error:
             found.append(Sign("keys", Light.RED, str(error)))
         found += watching.signs(session, at=hub.now())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hub.language import _
+from hub.language import _, ngettext
 
 if TYPE_CHECKING:
     from hub.domain.gate import GeoKey, Precision
@@ -74,7 +74,7 @@ def bring_in(
         return
     terminal.say(
         _(
-            "{added} keys added, {changed} changed, {unchanged} as before.",
+            "Keys added: {added}; changed: {changed}; as before: {unchanged}.",
             added=done.added,
             changed=done.changed,
             unchanged=done.unchanged,
@@ -112,9 +112,10 @@ def list_keys(
     terminal.table(columns, rows, right=columns[5:7])
     if missing and territory is None:
         terminal.warn(
-            _(
+            ngettext(
+                "{count} of {whole} territories has no reviewed key: {codes}",
                 "{count} of {whole} territories have no reviewed key: {codes}",
-                count=len(missing),
+                len(missing),
                 whole=whole_count,
                 codes=" ".join(missing),
             )
@@ -148,13 +149,21 @@ def review(
     if as_json:
         terminal.say_json({"reviewed": count, "territories_without_reviewed_keys": missing})
     else:
-        terminal.say(
-            _(
-                "{count} keys are now reviewed; {missing} territories still have none.",
-                count=count,
-                missing=len(missing),
-            )
+        reviewed = (
+            ngettext("{count} key is now reviewed.", "{count} keys are now reviewed.", count)
+            if count
+            else _("No key was left to review.")
         )
+        left = (
+            ngettext(
+                "{count} territory still has no reviewed key.",
+                "{count} territories still have no reviewed key.",
+                len(missing),
+            )
+            if missing
+            else _("Every territory has a reviewed key.")
+        )
+        terminal.say(f"{reviewed} {left}")
 
 
 def _told(key: GeoKey, fit: Precision | None) -> dict[str, Any]:

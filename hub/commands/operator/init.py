@@ -64,7 +64,7 @@ def _make_key(engine: Engine, settings: Settings) -> list[str]:
 
     from hub.database import explained, reading
     from hub.domain.account import Account
-    from hub.secrets import KeyTrouble, Vault, read_keys, write_new_key
+    from hub.secrets import Vault, lost_key, read_keys, write_new_key
 
     keys = [key.get_secret_value() for key in settings.secret_keys] or read_keys(settings.key_file)
     with explained(engine), reading(engine) as session:
@@ -76,13 +76,7 @@ def _make_key(engine: Engine, settings: Settings) -> list[str]:
                 vault.open(account_id, secret)
         return []
     if sealed is not None:
-        raise KeyTrouble(
-            _(
-                "The database holds encrypted secrets, but there is no key at {file}. Put back the relais.key that "
-                "belongs to it (or set RELAIS_SECRET_KEYS); a new key could not open them.",
-                file=settings.key_file,
-            )
-        )
+        raise lost_key(settings.key_file)
     write_new_key(settings.key_file)
     return [
         _("The secret key is in {file}: keep a copy apart from the backups of the database.", file=settings.key_file)

@@ -16,6 +16,7 @@ def sandbox(
 ) -> None:
     """Play Facebook and X on loopback, for training and tests, until stopped."""
     import signal
+    import sqlite3
     import threading
 
     from channels.sandbox.server import Sandbox
@@ -26,7 +27,14 @@ def sandbox(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_ignored: stopped.set())
     try:
-        running = Sandbox(port, store).start()
+        played = Sandbox(port, store)
+    except (sqlite3.Error, OSError) as error:
+        raise Invalid(
+            _("{file} cannot keep what is posted: {why}. Choose another file with --store.", file=store, why=error),
+            field="store",
+        ) from error
+    try:
+        running = played.start()
     except OSError as error:
         raise Invalid(
             _("Port {port} is in use. Stop what listens there, or choose another one with --port.", port=port)

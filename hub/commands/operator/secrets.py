@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hub.language import _
+from hub.language import _, ngettext
 
 if TYPE_CHECKING:
     from hub.wiring import Hub
@@ -50,7 +50,11 @@ def rotate(
     if as_json:
         terminal.say_json({"secrets": count, "new_key": from_file, "dropped": dropped})
         return
-    terminal.say(_("{count} secrets are now under the first key.", count=count))
+    terminal.say(
+        ngettext("{count} secret is now under the first key.", "{count} secrets are now under the first key.", count)
+        if count
+        else _("There is no secret to put under the first key yet.")
+    )
     if not from_file:
         terminal.say(
             _(
@@ -59,7 +63,11 @@ def rotate(
             )
         )
     elif dropped:
-        terminal.say(_("{count} old keys were dropped. Keep a copy of the key file apart from backups.", count=dropped))
+        terminal.say(
+            ngettext("{count} old key was dropped.", "{count} old keys were dropped.", dropped)
+            + " "
+            + _("Keep a copy of the key file apart from backups.")
+        )
     else:
         terminal.say(_("The old keys are kept behind the new one; --drop-old forgets them."))
 

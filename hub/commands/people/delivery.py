@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hub.language import _
+from hub.language import _, ngettext
 
 app = typer.Typer(help=_("Look at deliveries, decide open questions, take posts down."), no_args_is_help=True)
 
@@ -118,7 +118,7 @@ def _print(told: dict[str, Any], as_json: bool) -> None:
         detail = f"{outcome}: {one['detail']}" if one["detail"] else outcome
         lines.append((showing.instant(one["started_at"], zone), f"{one['kind']} ({one['phase']})", detail))
     if told["read_back"]:
-        looks = _("read back {count} times", count=told["read_back"]["looks"])
+        looks = ngettext("read back {count} time", "read back {count} times", told["read_back"]["looks"])
         lines.append((showing.instant(told["read_back"]["since"], zone), _("unknown"), looks))
     if told["removal"]:
         lines.append((showing.instant(told["removal"]["at"], zone), _("to take down"), told["removal"]["reason"]))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import tomllib
-from contextlib import suppress
 from datetime import date, datetime
 from difflib import get_close_matches
 from pathlib import Path
@@ -56,9 +55,24 @@ def read_file(name: str) -> dict[str, Any]:
             picture["path"] = str(folder / str(picture["path"]))
     plain: dict[str, Any] = _plain(typed)
     for name in ("when", "useless_after"):
-        with suppress(Invalid):  # what is no date is told by the API, with all other problems
-            plain |= {name: wall_time(plain[name], field=name)} if isinstance(plain.get(name), str) else {}
+        text = plain.get(name)
+        if isinstance(text, str) and (text.strip() or name == "when"):
+            try:
+                plain[name] = wall_time(text, field=name)
+            except Invalid:
+                if _is_day(text):
+                    raise
+                # What else is no date is told by the API, with all other problems.
     return plain
+
+
+def _is_day(text: str) -> bool:
+    """Whether a date stands there without a time, which would be taken for midnight."""
+    try:
+        date.fromisoformat(text.strip())
+    except ValueError:
+        return False
+    return True
 
 
 def _bytes(name: str) -> bytes:
