@@ -108,6 +108,8 @@ class Post(Table, table=True):
 
     def move(self, to: PostState) -> None:
         """Take one step along the road, or raise WrongState."""
+        if to is self.state:
+            raise WrongState(_("This post is already in the state “{state}”.", state=_(STATE_NAMES[to])))
         if to not in ROADS[self.state]:
             raise WrongState(
                 _(

@@ -18,7 +18,7 @@ from hub.domain.audit import note
 from hub.domain.clock import LOCAL, Fold, instant, zone_info
 from hub.domain.delivery import Delivery, DeliveryState
 from hub.domain.errors import FieldProblem, Invalid, NotAllowed, NotFound, WrongState
-from hub.domain.event import Event, Typed
+from hub.domain.event import Event, Timed, Typed
 from hub.domain.person import WRITERS, Actor, Person, Role, RoleKind
 from hub.domain.post import Approval, Kind, Media, Post, PostAudience, PostDestination, PostMedia, PostState
 from hub.domain.territory import Atlas
@@ -50,12 +50,12 @@ class Draft(Typed):
     link: Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000)] | None = None
     pictures: list[PictureOf] = Field(default=[], max_length=posts.MAX_PICTURES)
     event: Event | None = None
-    when: datetime
+    when: Timed
     """Wall time in `zone`."""
     zone: str = LOCAL
     """IANA zone, or `local`: the local time of each territory."""
     fold: Fold | None = None
-    useless_after: datetime | None = None
+    useless_after: Timed | None = None
     """Wall time in the same zone; default: the end of the event's last date, else one day after `when`."""
     audience: list[Annotated[str, StringConstraints(strip_whitespace=True, max_length=8)]] | None = Field(
         default=None, max_length=500
@@ -278,7 +278,13 @@ def _changeable(session: Session, post_id: int, *, by: Actor) -> Post:
     if not posts.can_change(by, known, codes, author_id=post.author_id):
         raise NotAllowed(_("Only its author, or somebody with a role for its whole audience, may change this post."))
     if post.state is PostState.ARCHIVED or _gone_out(session, post):
-        raise WrongState(_("This post has begun to go out, so it cannot change any more. Make a copy of it instead."))
+        raise WrongState(
+            _(
+                "This post has begun to go out, so it cannot change any more. "
+                "Make a copy of it instead: relais post draft --like {number}.",
+                number=post_id,
+            )
+        )
     return post
 
 

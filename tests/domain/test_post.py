@@ -88,6 +88,13 @@ def test_a_step_that_cannot_be_taken_is_refused_in_words():
     assert str(refused.value) == "This post is to approve, so it cannot become archived."
 
 
+def test_a_step_that_was_taken_already_is_said_to_be_so():
+    with pytest.raises(WrongState) as refused:
+        a_post(state=PostState.SUBMITTED).move(PostState.SUBMITTED)
+
+    assert str(refused.value) == "This post is already in the state “to approve”."
+
+
 def test_the_table_of_steps_names_every_state():
     assert set(ALLOWED) == set(PostState)
 
