@@ -37,11 +37,20 @@ class UnitKind(StrEnum):
 
 @dataclass(frozen=True)
 class Picture:
-    """One cleaned picture: bytes, media type (`image/jpeg`, `image/png`), and words for those who cannot see it."""
+    """One cleaned picture: bytes, media type (`image/jpeg`, `image/png`), and words for those who cannot see it.
+
+    `size` stands for the bytes where they are not at hand: rules need no more, publishing does.
+    """
 
     data: bytes
     mime: str
     alt: str = ""
+    size: int | None = None
+
+    @property
+    def length(self) -> int:
+        """How many bytes it has."""
+        return len(self.data) if self.size is None else self.size
 
 
 @dataclass(frozen=True)

@@ -118,7 +118,7 @@ class FacebookRules:
         for place, picture in enumerate(message.pictures, start=1):
             if picture.mime not in self.mimes:
                 yield Problem("picture_kind", {"picture": place, "mime": picture.mime})
-            if len(picture.data) > self.max_picture_bytes:
+            if picture.length > self.max_picture_bytes:
                 yield Problem("picture_too_large", {"picture": place, "max": self.max_picture_bytes})
 
     def _gate(self, message: Message) -> Iterator[Problem]:

@@ -59,7 +59,7 @@ class XRules:
         for place, picture in enumerate(message.pictures, start=1):
             if picture.mime not in self.mimes:
                 found.append(Problem("picture_kind", {"picture": place, "mime": picture.mime}))
-            if len(picture.data) > self.max_picture_bytes:
+            if picture.length > self.max_picture_bytes:
                 found.append(Problem("picture_too_large", {"picture": place, "max": self.max_picture_bytes}))
             if len(picture.alt) > self.max_alt_length:
                 found.append(Problem("alt_too_long", {"picture": place, "max": self.max_alt_length}))

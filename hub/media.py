@@ -81,6 +81,7 @@ def keep(session: Session, cleaned: Cleaned, *, at: datetime) -> Media:
         mime=cleaned.mime,
         width=cleaned.width,
         height=cleaned.height,
+        size=len(cleaned.data),
         data=cleaned.data,
         created_at=at,
     )

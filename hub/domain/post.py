@@ -16,7 +16,7 @@ from sqlmodel import Field
 from hub.domain.clock import Fold
 from hub.domain.delivery import Delivery, DeliveryState
 from hub.domain.errors import WrongState
-from hub.domain.person import Actor, RoleKind
+from hub.domain.person import WRITERS, Actor, RoleKind
 from hub.domain.table import Moment, Table, choice
 from hub.domain.territory import Atlas
 from hub.language import N_, _
@@ -150,6 +150,8 @@ class Media(Table, table=True):
     mime: str
     width: int
     height: int
+    size: int
+    """Bytes of `data`, told without reading them."""
     data: bytes = Field(sa_type=LargeBinary)
     created_at: datetime = Field(sa_type=Moment)
 
@@ -258,14 +260,16 @@ def progress(deliveries: Iterable[Delivery]) -> Progress | None:
     return Progress.FAILED if all(state is DeliveryState.FAILED for state in states) else Progress.SCHEDULED
 
 
-def can_see(actor: Actor, atlas: Atlas, audience: Iterable[str], *, author_id: int) -> bool:
-    """Whether this person may see the post: theirs, or their territory meets its audience."""
-    return actor.id == author_id or actor.meets(atlas, audience)
+def can_see(actor: Actor, atlas: Atlas, audience: Iterable[str]) -> bool:
+    """Whether this person may see the post: a role of theirs meets its audience, whoever wrote it."""
+    return actor.meets(atlas, audience)
 
 
 def can_change(actor: Actor, atlas: Atlas, audience: Iterable[str], *, author_id: int) -> bool:
-    """Whether this person may change the post: its author, or a writing role for its whole audience."""
-    return actor.id == author_id or actor.holds_for_all(atlas, {RoleKind.ANIMATOR, RoleKind.COORDINATOR}, audience)
+    """Whether this person may change the post: a writing role for its whole audience, for its author a part of it."""
+    codes = list(audience)
+    own = actor.id == author_id and actor.meets(atlas, codes, WRITERS)
+    return own or actor.holds_for_all(atlas, WRITERS, codes)
 
 
 def can_approve(actor: Actor, atlas: Atlas, audience: Iterable[str], *, writers: Collection[int]) -> bool:

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final
 
+from sqlalchemy import ColumnElement, String, cast, exists, literal, or_
 from sqlmodel import Session, col, select
 
 from channels import Network, Rules
 from hub.domain import post as posts
-from hub.domain.audit import CLOCK, note
-from hub.domain.delivery import Delivery, DeliveryState
+from hub.domain.audit import CLOCK, AuditEntry, note
+from hub.domain.delivery import FINAL, Attempt, Delivery, DeliveryState
 from hub.domain.errors import FieldProblem, Invalid, NotAllowed, WrongState
 from hub.domain.person import Actor
 from hub.domain.post import Approval, ApprovalLine, Post, PostState, Verdict, fingerprint
 from hub.language import _
 from hub.services import drafting, geotargeting
 from hub.services.geotargeting import Planned, Terms
+
+ARCHIVED_AFTER: Final = timedelta(days=400)
+"""A post is put away so long after its last moment: a report over a whole year still finds it where it was."""
+
+MOST_ARCHIVED: Final = 200
+"""How many posts are put away at once; the clock comes again in a second."""
+
+Place = tuple[int | None, str]
+"""An account and a gate: where one delivery of a post goes."""
 
 
 def require_approver(session: Session, post: Post, by: Actor) -> None:
@@ -58,10 +69,7 @@ def allowed_steps(session: Session, post: Post, by: Actor) -> list[str]:
     if writes and PostState.WITHDRAWN in posts.ROADS[post.state]:
         steps.append("withdraw")
     if may_approve(session, post, by):
-        held = post.state is PostState.APPROVED and any(
-            line.verdict is Verdict.HELD for _approval, lines in approvals_of(session, post)[-1:] for line in lines
-        )
-        if post.state is PostState.SUBMITTED or held:
+        if post.state is PostState.SUBMITTED or _reasons(session, post):
             steps.append("approve")
         if post.state is PostState.SUBMITTED:
             steps.append("return")
@@ -86,30 +94,37 @@ def approve(
     at: datetime,
     terms: Terms,
     rules: Mapping[Network, Rules],
-    seen: str | None = None,
+    seen: str,
     hold: Mapping[str, str] | None = None,
+    release: Collection[str] = (),
 ) -> list[Delivery]:
-    """Approve a submitted post (or the held destinations of an approved one) and make its deliveries.
+    """Approve a submitted post, or release held destinations of an approved one, and make their deliveries.
 
     `seen` is the fingerprint that the approver looked at: WrongState when the post says something else now.
-    `hold` is destination → reason, for those that shall wait.
+    `hold` is destination → reason, for those that shall wait. Of an approved post only what `release` names goes out.
     """
     post = drafting.get_post(session, post_id, by=by, lock=True)
     require_approver(session, post, by)
     if post.state not in {PostState.SUBMITTED, PostState.APPROVED}:
         post.move(PostState.APPROVED)
+    if not seen:
+        raise Invalid(
+            _("Look at the preview, then send its fingerprint: exactly what you saw is approved."), field="fingerprint"
+        )
     planned = geotargeting.plan(session, post, terms=terms, rules=rules, at=at)
     now_says = fingerprint_of(session, post, planned)
-    if seen is not None and seen != now_says:
+    if seen != now_says:
         raise WrongState(_("This post changed since you looked at it. Look at it again, then approve."))
     made = _made(session, post)
-    held = _held(planned, hold or {}, made)
-    going = [one for one in planned if one.destination not in held]
+    kept = _kept(planned, _reasons(session, post), made) if post.state is PostState.APPROVED else {}
+    named = _released(planned, kept, release)
+    held = {key: why for key, why in kept.items() if key not in named} | _held(planned, hold or {}, made)
+    going = [one for one in planned if _place(one) not in made and one.destination not in held]
     _require_in_time(post, planned, at=at)
+    _require_something(post, going, kept, at=at)
     if problems := [FieldProblem(one.destination, text) for one in going for text in one.problems]:
         raise Invalid(problems)
     before = {"state": post.state}
-    going = _not_yet_made(post, going, made, at=at)
     approval = _approval(session, post, planned, held, now_says, by=by, at=at)
     if post.state is PostState.SUBMITTED:
         post.move(PostState.APPROVED)
@@ -121,17 +136,72 @@ def approve(
     return deliveries
 
 
-def _made(session: Session, post: Post) -> set[tuple[int | None, str]]:
-    """Account and gate of every delivery that this post has."""
-    query = select(Delivery).where(Delivery.post_id == post.id, Delivery.state != DeliveryState.CANCELLED)
+def _place(one: Planned) -> Place:
+    return one.account.id, one.gate_key
+
+
+def _made(session: Session, post: Post) -> set[Place]:
+    """Where this post has a delivery, or had one that was given up since."""
+    query = (
+        select(Delivery)
+        .join(Approval, col(Approval.id) == col(Delivery.approval_id))
+        .where(
+            Delivery.post_id == post.id,
+            or_(col(Delivery.state) != DeliveryState.CANCELLED, col(Approval.voided_at).is_(None)),
+        )
+    )
     return {(one.account_id, one.gate_key) for one in session.exec(query)}
 
 
-def _held(planned: Sequence[Planned], hold: Mapping[str, str], made: Set[tuple[int | None, str]]) -> dict[str, str]:
-    """Destination → reason, with `3` meaning every gated delivery of account 3."""
+def _reasons(session: Session, post: Post) -> dict[Place, str]:
+    """What the approval in force holds back, and why; nothing where the post is not approved."""
+    if post.state is not PostState.APPROVED:
+        return {}
+    told = [lines for approval, lines in approvals_of(session, post) if approval.voided_at is None]
+    lines = told[-1] if told else []
+    return {(line.account_id, line.gate_key): line.reason or "" for line in lines if line.verdict is Verdict.HELD}
+
+
+def _kept(planned: Sequence[Planned], reasons: Mapping[Place, str], made: Collection[Place]) -> dict[str, str]:
+    """Destination → reason, for all of an approved post that has not gone on; what nobody said yes to is held too."""
+    unseen = _("It was not there when this post was approved.")
+    return {one.destination: reasons.get(_place(one), unseen) for one in planned if _place(one) not in made}
+
+
+def _matching(planned: Sequence[Planned], reference: str) -> list[Planned]:
+    """What a reference points at: one destination, or with `3` or `facebook:A-14` every delivery of that account."""
+    account = reference.casefold()
+    return [
+        one
+        for one in planned
+        if reference == one.destination
+        or account in {str(one.account.id), f"{one.account.network.value}:{one.account.territory_code}".casefold()}
+    ]
+
+
+def _released(planned: Sequence[Planned], kept: Mapping[str, str], release: Collection[str]) -> frozenset[str]:
+    """The held destinations that are named; Invalid for a name that holds none."""
+    named: set[str] = set()
+    for reference in release:
+        found = {one.destination for one in _matching(planned, reference)} & kept.keys()
+        if not found:
+            raise Invalid(
+                _(
+                    "{reference} is not held, so it cannot be released. Held: {held}.",
+                    reference=reference,
+                    held=", ".join(kept) or _("none"),
+                ),
+                field="release",
+            )
+        named |= found
+    return frozenset(named)
+
+
+def _held(planned: Sequence[Planned], hold: Mapping[str, str], made: Collection[Place]) -> dict[str, str]:
+    """Destination → reason, as the approver gave it."""
     held: dict[str, str] = {}
     for reference, reason in hold.items():
-        matching = [one for one in planned if reference in {one.destination, str(one.account.id)}]
+        matching = _matching(planned, reference)
         if not matching:
             known = ", ".join(one.destination for one in planned)
             message = _(
@@ -140,7 +210,7 @@ def _held(planned: Sequence[Planned], hold: Mapping[str, str], made: Set[tuple[i
             raise Invalid(message, field="hold")
         if not reason.strip():
             raise Invalid(_("Say why {reference} is held.", reference=reference), field="hold")
-        open_yet = [one.destination for one in matching if (one.account.id, one.gate_key) not in made]
+        open_yet = [one.destination for one in matching if _place(one) not in made]
         if not open_yet:
             raise WrongState(
                 _("{reference} is approved already, so it cannot be held. Withdraw the post.", reference=reference)
@@ -158,21 +228,27 @@ def _require_in_time(post: Post, planned: Sequence[Planned], *, at: datetime) ->
         )
 
 
-def _not_yet_made(
-    post: Post, going: Sequence[Planned], made: Set[tuple[int | None, str]], *, at: datetime
-) -> list[Planned]:
-    """The destinations that have no delivery yet; WrongState when nothing is left to approve, or it would be late."""
-    fresh = [one for one in going if (one.account.id, one.gate_key) not in made]
-    if post.state is PostState.APPROVED and not fresh:
-        raise WrongState(_("This post is approved already, and no held destination was released."))
-    if late := [one.destination for one in fresh if one.due_at <= at]:
+def _require_something(post: Post, going: Sequence[Planned], kept: Mapping[str, str], *, at: datetime) -> None:
+    """WrongState when nothing is left to release, or it would be late."""
+    if post.state is PostState.APPROVED and not going:
+        if not kept:
+            raise WrongState(_("This post is approved already, and none of its destinations is held."))
+        raise WrongState(
+            _(
+                "This post is approved already. Held: {held}. Name what shall go out: “release” in the API, "
+                "“relais approve {number} --release {example}” on the command line.",
+                held=", ".join(f"{destination} ({reason})" for destination, reason in kept.items()),
+                number=post.id,
+                example=next(iter(kept)),
+            )
+        )
+    if late := [one.destination for one in going if one.due_at <= at]:
         raise WrongState(
             _(
                 "The time of {destinations} has passed, and nothing is sent late. Copy this post, or hold it.",
                 destinations=", ".join(late),
             )
         )
-    return fresh
 
 
 def _approval(
@@ -250,3 +326,37 @@ def expire(session: Session, *, at: datetime) -> list[Post]:
         post.move(PostState.EXPIRED)
         note(session, "post.expire", f"post:{post.id}", by=CLOCK, at=at)
     return expired
+
+
+def archive(session: Session, *, at: datetime) -> list[Post]:
+    """Put away posts whose story ended long ago: approved ones with all deliveries final, expired, withdrawn."""
+    before = at - ARCHIVED_AFTER
+    ended = [PostState.APPROVED, PostState.EXPIRED, PostState.WITHDRAWN]
+    query = (
+        select(Post)
+        .where(
+            col(Post.state).in_(ended),
+            Post.first_due_at <= before,
+            Post.useless_after <= before,
+            Post.changed_at <= before,
+            *_quiet_since(before),
+        )
+        .order_by(col(Post.id))
+        .limit(MOST_ARCHIVED)
+    )
+    archived = list(session.exec(query.with_for_update()))
+    for post in archived:
+        state = post.state
+        post.move(PostState.ARCHIVED)
+        note(session, "post.archive", f"post:{post.id}", by=CLOCK, at=at, before={"state": state})
+    return archived
+
+
+def _quiet_since(before: datetime) -> list[ColumnElement[bool]]:
+    """Nothing of a post is open, and neither anybody nor a network had to do with it since."""
+    own = col(Delivery.post_id) == col(Post.id)
+    open_yet = or_(col(Delivery.state).not_in(FINAL), col(Delivery.removal_at).is_not(None))
+    tried = exists().where(col(Attempt.delivery_id) == col(Delivery.id), col(Attempt.started_at) > before)
+    named = literal("post:") + cast(col(Post.id), String)
+    noted = exists().where(col(AuditEntry.at) > before, col(AuditEntry.thing) == named)
+    return [~exists().where(own, or_(open_yet, tried)), ~noted]

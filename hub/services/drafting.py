@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
@@ -115,7 +115,7 @@ def get_post(session: Session, post_id: int, *, by: Actor, lock: bool = False) -
     if post is not None:
         codes = audience_of(session, post)
         known = geotargeting.atlas(session, [*codes, *by.territories()])
-        if posts.can_see(by, known, codes, author_id=post.author_id):
+        if posts.can_see(by, known, codes):
             return post
     raise NotFound(_("There is no post {number} that you may see.", number=post_id))
 
@@ -133,29 +133,37 @@ def list_posts(
     mine: bool = False,
     limit: int = 50,
     before: int | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
 ) -> list[Post]:
-    """Posts that this person may see, newest first; `before` is the id to go on from."""
+    """Posts that this person may see, newest first; `before` is the id to go on from, `since`, `until` bound when."""
     query = select(Post).order_by(col(Post.id).desc())
     if wanted := list(states):
         query = query.where(col(Post.state).in_(wanted))
     if mine:
         query = query.where(Post.author_id == by.id)
+    if since is not None:
+        query = query.where(Post.first_due_at >= since)
+    if until is not None:
+        query = query.where(Post.first_due_at < until)
     found: list[Post] = []
-    known: Atlas | None = None
     while len(found) < limit:
         page = query.where(Post.id < before) if before is not None else query  # type: ignore[operator]
         rows = session.exec(page.limit(200)).all()
         if not rows:
             break
-        audiences = audiences_of(session, rows)
-        codes = {code for some in audiences.values() for code in some}
-        known = geotargeting.atlas(session, [*codes, *by.territories()])
-        for row in rows:
-            assert row.id is not None
-            if posts.can_see(by, known, audiences.get(row.id, []), author_id=row.author_id):
-                found.append(row)
+        seen = visible(session, [row.id for row in rows if row.id is not None], by=by)
+        found += [row for row in rows if row.id in seen]
         before = rows[-1].id
     return found[:limit]
+
+
+def visible(session: Session, post_ids: Collection[int], *, by: Actor) -> frozenset[int]:
+    """Those of several posts that this person may see, found together."""
+    audiences = audiences_of(session, post_ids)
+    codes = {code for some in audiences.values() for code in some}
+    known = geotargeting.atlas(session, [*codes, *by.territories()])
+    return frozenset(post_id for post_id, audience in audiences.items() if posts.can_see(by, known, audience))
 
 
 def typed_of(session: Session, post: Post) -> Draft:
@@ -195,12 +203,12 @@ def _typed_end(session: Session, post: Post, parts: geotargeting.Whole) -> datet
     return min(post.useless_after.astimezone(zone_info(zone)).replace(tzinfo=None) for zone in ends)
 
 
-def audiences_of(session: Session, rows: Sequence[Post]) -> dict[int, list[str]]:
+def audiences_of(session: Session, post_ids: Collection[int]) -> dict[int, list[str]]:
     """The territories of several posts, by post."""
     told: dict[int, list[str]] = {}
-    query = select(PostAudience).where(col(PostAudience.post_id).in_([row.id for row in rows]))
-    for one in session.exec(query):
-        told.setdefault(one.post_id, []).append(one.territory_code)
+    query = select(PostAudience.post_id, PostAudience.territory_code).where(col(PostAudience.post_id).in_(post_ids))
+    for post_id, code in session.exec(query):
+        told.setdefault(post_id, []).append(code)
     return told
 
 

@@ -333,6 +333,9 @@ COLUMNS = (
 )
 """Columns of the tidy export; they never change without a new schema version (docs/reach.md)."""
 
+LIMITED = frozenset({Provenance.OWN_PAGE, Provenance.GATED, Provenance.PORTAL})
+"""Provenances whose figures are of the territory that they are told for; everybody sees what the others show."""
+
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -366,7 +369,7 @@ def _tidy(land: Atlas, some: Iterable[Figure]) -> Iterator[list[object]]:
             figure.value,
             figure.missing,
             figure.provenance.value,
-            "no" if figure.unlimited else "yes",
+            "yes" if figure.provenance in LIMITED else "no",
             figure.first_read_at.isoformat() if figure.first_read_at else None,
             figure.last_read_at.isoformat() if figure.last_read_at else None,
             CATALOGUE_VERSION,

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy import and_, or_
 from sqlmodel import Session, col, func, select
 
 from channels import ChannelError, Receipt, Refused, Throttled, Unauthorized
@@ -32,6 +33,9 @@ from hub.language import _
 from hub.services import connecting, delivering, drafting, geotargeting
 
 S = DeliveryState
+
+PAGE = 500
+"""How many deliveries are read together."""
 
 
 def get_delivery(session: Session, delivery_id: int, *, by: Actor, lock: bool = False) -> Delivery:
@@ -70,24 +74,23 @@ def list_deliveries(
         query = query.where(Delivery.due_at >= since)
     if until is not None:
         query = query.where(Delivery.due_at < until)
-    visible: dict[int, bool] = {}
-    found = []
-    for delivery in session.exec(query.execution_options(yield_per=500)):
-        if delivery.post_id not in visible:
-            visible[delivery.post_id] = _may_see(session, delivery.post_id, by)
-        if visible[delivery.post_id]:
-            found.append(delivery)
-            if len(found) == limit:
-                break
-    return found
-
-
-def _may_see(session: Session, post_id: int, by: Actor) -> bool:
-    try:
-        drafting.get_post(session, post_id, by=by)
-    except NotFound:
-        return False
-    return True
+    looked_at: set[int] = set()
+    seen: set[int] = set()
+    found: list[Delivery] = []
+    page = session.exec(query.limit(PAGE)).all()
+    while page:
+        fresh = {one.post_id for one in page} - looked_at
+        seen |= drafting.visible(session, fresh, by=by) if fresh else frozenset()
+        looked_at |= fresh
+        found += [one for one in page if one.post_id in seen]
+        if len(found) >= limit or len(page) < PAGE:
+            break
+        last = page[-1]
+        later = or_(
+            col(Delivery.due_at) > last.due_at, and_(col(Delivery.due_at) == last.due_at, col(Delivery.id) > last.id)
+        )
+        page = session.exec(query.where(later).limit(PAGE)).all()
+    return found[:limit]
 
 
 def attempts_of(session: Session, delivery_id: int) -> list[Attempt]:

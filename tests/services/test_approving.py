@@ -197,7 +197,7 @@ def test_a_held_destination_has_no_delivery_and_may_be_approved_later(desk: Desk
     rennes = destination(desk, post_id, "rennes")
 
     [first] = desk.approve(post_id, hold={rennes: "Après les vacances"})
-    [second] = desk.approve(post_id, "deputy")
+    [second] = desk.approve(post_id, "deputy", release=[rennes])
 
     assert (first.account_id, second.account_id) == (desk.stage.accounts["portal"], desk.stage.accounts["rennes"])
     assert lines(desk, post_id) == [
@@ -213,7 +213,7 @@ def test_an_account_stands_for_all_its_gated_deliveries(desk: Desk):
     national = desk.stage.accounts["national"]
 
     deliveries = desk.approve(post_id, hold={str(national): "Trop large"})
-    later = desk.approve(post_id, hold={f"{national}:A-32": "Pas encore"})
+    later = desk.approve(post_id, release=[str(national)], hold={f"{national}:A-32": "Pas encore"})
 
     assert [one.gate_key for one in deliveries] == ["A-14+A-32"]
     assert [(one.account_id, one.gate_key) for one in later] == [(national, "A-14")]
@@ -225,7 +225,7 @@ def test_nothing_is_approved_twice(desk: Desk):
     with pytest.raises(WrongState) as refused:
         desk.approve(post_id)
 
-    assert str(refused.value) == "This post is approved already, and no held destination was released."
+    assert str(refused.value) == "This post is approved already, and none of its destinations is held."
     assert len(desk.deliveries(post_id)) == 1
 
 
@@ -247,7 +247,7 @@ def test_a_held_destination_whose_time_has_passed_is_never_sent_late(desk: Desk)
     desk.stage.clock.at = desk.post(post_id).first_due_at
 
     with pytest.raises(WrongState) as refused:
-        desk.approve(post_id)
+        desk.approve(post_id, release=[rennes])
 
     assert str(refused.value) == (
         f"The time of {rennes} has passed, and nothing is sent late. Copy this post, or hold it."

@@ -138,6 +138,22 @@ def test_an_approval_is_bound_to_what_was_seen(ask: Ask, written):
     assert [late.status_code, good.status_code] == [409, 200]
 
 
+def test_nothing_is_approved_without_the_fingerprint_of_what_was_seen(ask: Ask, written):
+    ask("POST", f"/posts/{written['id']}/submit", "animator")
+
+    blind = [ask("POST", f"/posts/{written['id']}/approve", "coordinator", **rest) for rest in ({}, {"json": {}})]
+
+    assert [answer.status_code for answer in blind] == [422, 422]
+    assert [answer.json()["problems"] for answer in blind] == [
+        [
+            {
+                "field": "fingerprint",
+                "message": "Look at the preview, then send its fingerprint: exactly what you saw is approved.",
+            }
+        ]
+    ] * 2
+
+
 def test_a_held_destination_is_shown_with_its_reason_and_may_be_released(ask: Ask, written):
     path = f"/posts/{written['id']}"
     ask("POST", f"{path}/submit", "animator")
@@ -147,16 +163,18 @@ def test_a_held_destination_is_shown_with_its_reason_and_may_be_released(ask: As
         if one["network"] == "facebook"
     )
 
-    held = ask("POST", f"{path}/approve", "coordinator", json={"hold": {destination: "Photo à refaire"}}).json()
-    unknown = ask("POST", f"{path}/approve", "coordinator", json={"hold": {"99": "x"}})
+    held = ask.approve(written["id"], hold={destination: "Photo à refaire"}).json()
+    unknown = ask.approve(written["id"], hold={"99": "x"})
     waiting = ask("GET", path, "deputy").json()["actions"]
-    released = ask("POST", f"{path}/approve", "coordinator").json()
+    unnamed = ask.approve(written["id"])
+    released = ask.approve(written["id"], release=[destination]).json()
 
     lines = {line["destination"]: (line["verdict"], line["reason"]) for line in held["approvals"][-1]["lines"]}
     assert lines[destination] == ("held", "Photo à refaire")
     assert [one["network"] for one in held["deliveries"]] == ["portal"]
     assert waiting == ["edit", "withdraw", "approve"]
     assert unknown.json()["problems"][0]["field"] == "hold"
+    assert unnamed.status_code == 409
     assert sorted(one["network"] for one in released["deliveries"]) == ["facebook", "portal"]
 
 
@@ -191,7 +209,7 @@ def test_the_calendar_shows_what_is_asked_for_and_what_is_approved_by_local_time
     drafted = shown()
     ask("POST", f"{path}/submit", "animator")
     submitted = shown()
-    ask("POST", f"{path}/approve", "coordinator")
+    ask.approve(written["id"])
 
     assert drafted == []
     assert submitted == [("2026-11-10T18:00", "submitted")] * 2
@@ -315,7 +333,7 @@ def test_a_marked_link_leads_on_and_is_counted(ask: Ask, engine, key):
 
 def test_whoever_follows_a_link_before_it_is_out_is_not_counted(ask: Ask, engine, written):
     ask("POST", f"/posts/{written['id']}/submit", "animator")
-    ask("POST", f"/posts/{written['id']}/approve", "coordinator")
+    ask.approve(written["id"])
     marked = ask("GET", f"/posts/{written['id']}/preview", "animator").json()["deliveries"][0]["link"]
     key = marked.rsplit("/", 1)[-1]
 
@@ -346,7 +364,7 @@ def test_words_never_become_markup(ask: Ask, stage):
     nasty = '<script>alert("1")</script>\n\n<b onclick=x>&amp; {territoire}'
     post = ask("POST", "/posts", "animator", json=a_draft(text=nasty, accounts=["portal:FR"])).json()
     ask("POST", f"/posts/{post['id']}/submit", "animator")
-    ask("POST", f"/posts/{post['id']}/approve", "coordinator")
+    ask.approve(post["id"])
     stage.clock.at = stage.clock.at.replace(day=10, hour=17, minute=1)
     stage.run_due()
     home = ask.page("/").text

@@ -75,7 +75,8 @@ def _deliveries(session: Session, by: Actor, begin: date, end: date, account: in
 
 def _submitted(session: Session, by: Actor, hub: Hub, begin: date, end: date, account: int | None) -> list[Answer]:
     since, until = _around(begin, end)
-    waiting = drafting.list_posts(session, by=by, states=[PostState.SUBMITTED], limit=MOST)
+    waiting = drafting.list_posts(session, by=by, states=[PostState.SUBMITTED], limit=MOST, since=since, until=until)
+    planned = geotargeting.plans(session, waiting, terms=hub.terms, rules=hub.rules, at=hub.now())
     return [
         shapes.planned(one)
         | {
@@ -85,9 +86,8 @@ def _submitted(session: Session, by: Actor, hub: Hub, begin: date, end: date, ac
             "state": post.state.value,
             "state_label": _(posts.STATE_NAMES[post.state]),
         }
-        for post in waiting
-        if since <= post.first_due_at < until
-        for one in geotargeting.plan(session, post, terms=hub.terms, rules=hub.rules, at=hub.now())
+        for post, some in zip(waiting, planned, strict=True)
+        for one in some
         if account is None or one.account.id == account
     ]
 

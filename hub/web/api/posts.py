@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Response, status
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from hub.domain.errors import Invalid
 from hub.domain.event import Typed
@@ -33,10 +33,16 @@ class Reason(Typed):
 
 
 class Approve(Typed):
-    """`fingerprint` of what the approver looked at; `hold`: destination → reason, for those that shall wait."""
+    """`fingerprint` of what the approver looked at; `hold`: destination → reason, for those that shall wait.
 
-    fingerprint: Annotated[str, Field(max_length=64)] | None = None
+    `release`: destinations of an approved post that were held, and shall go out now.
+    """
+
+    model_config = ConfigDict(json_schema_extra={"required": ["fingerprint"]})
+
+    fingerprint: Annotated[str, Field(max_length=64)] = ""
     hold: dict[Annotated[str, Field(max_length=100)], Words] = Field(default={}, max_length=200)
+    release: list[Annotated[str, Field(max_length=100)]] = Field(default=[], max_length=200)
 
 
 @router.post("", status_code=status.HTTP_201_CREATED, summary="Write a post.")
@@ -131,11 +137,11 @@ def withdraw(
     return shapes.post(session, post, hub, person)
 
 
-@router.post("/{post_id}/approve", summary="Approve a post, or the held destinations of an approved one.")
+@router.post("/{post_id}/approve", summary="Approve a post, or release held destinations of an approved one.")
 def approve(
     post_id: Id, person: SignedIn, session: WriteDb, hub: TheHub, now: Now, typed: Approve = Approve()
 ) -> Answer:
-    """One line per destination: approved, or held with a reason."""
+    """One line per destination: approved, or held with a reason. The fingerprint is that of the preview."""
     approving.approve(
         session,
         post_id,
@@ -145,6 +151,7 @@ def approve(
         rules=hub.rules,
         seen=typed.fingerprint,
         hold=typed.hold,
+        release=typed.release,
     )
     return shapes.post(session, drafting.get_post(session, post_id, by=person), hub, person)
 

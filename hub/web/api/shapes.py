@@ -115,7 +115,7 @@ def post_list(session: Session, some: Sequence[Post]) -> list[Answer]:
     states: dict[int, list[Delivery]] = {}
     for delivery in session.exec(select(Delivery).where(col(Delivery.post_id).in_(ids))):
         states.setdefault(delivery.post_id, []).append(delivery)
-    audiences = drafting.audiences_of(session, some)
+    audiences = drafting.audiences_of(session, [one.id for one in some if one.id is not None])
     authors = people(session, (one.author_id for one in some))
     return [
         _post_line(one, states.get(one.id or 0, []), audiences.get(one.id or 0, []), authors[one.author_id])
