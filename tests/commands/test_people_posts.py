@@ -287,6 +287,19 @@ def test_a_date_in_a_file_is_written_as_people_write_dates(when, tmp_path, monke
     assert postfile.read_file("post.toml")["when"] == "2026-12-01T18:00"
 
 
+@pytest.mark.parametrize("when", ["2026-11-25", '"2026-11-25"'])
+@pytest.mark.parametrize("name", ["when", "useless_after"])
+def test_a_day_without_a_time_is_not_taken_for_midnight(typing: As, name, when):
+    Path("post.toml").write_text(f'text = "Venez"\n{name} = {when}\n')
+
+    ran = typing("animator", "post", "draft", "--from", "post.toml")
+
+    assert (ran.code, ran.err) == (
+        2,
+        "“2026-11-25” is not a date and time. Write it like 2026-12-01 18:00 or 01/12/2026 18:00.\n",
+    )
+
+
 def test_a_file_that_is_not_there_says_so(typing: As):
     ran = typing("animator", "post", "draft", "--from", "nowhere.toml")
 
@@ -311,6 +324,50 @@ def test_a_post_file_that_was_written_reads_back_the_same(tmp_path, monkeypatch)
 
     assert file is not None
     assert postfile.read_file(str(file)) == typed
+
+
+def test_a_copy_begins_with_the_words_of_an_earlier_post(typing: As):
+    first = typing.data(
+        "animator", *A_POST, "--link", "https://example.org", "--variant", "portal:FR=Sur le portail",
+        "--useless-after", "2026-11-10 20:00",
+    )  # fmt: skip
+
+    second = typing.data("colleague", "post", "draft", "--like", str(first["id"]), "--when", "2026-11-20 18:00",
+                         "--variant", "facebook:A-14=Chez nous")  # fmt: skip
+
+    assert second["id"] != first["id"]
+    assert second["author"] != first["author"]
+    assert second["draft"] == first["draft"] | {
+        "when": "2026-11-20T18:00:00",
+        "useless_after": None,
+        "variants": second["draft"]["variants"],
+    }
+    assert sorted(second["draft"]["variants"].values()) == ["Chez nous", "Sur le portail"]
+    assert set(second["draft"]["variants"]) == set(first["draft"]["accounts"])
+
+
+def test_a_copy_of_what_has_passed_wants_a_time_of_its_own(typing: As, stage: Stage):
+    number = str(typing.data("animator", *A_POST)["id"])
+    stage.clock.forward(days=30)
+
+    passed = typing("animator", "post", "draft", "--like", number, "--text", "Encore")
+    unseen = typing("stranger", "post", "draft", "--like", number, "--text", "Encore")
+
+    assert (passed.code, passed.err.splitlines()[0]) == (2, "when: 10/11/2026 18:00 has passed. Choose a later time.")
+    assert unseen.code == 4
+    assert len(written_files()) == 2
+
+
+def test_a_link_that_stands_in_the_words_is_shown_once(typing: As):
+    number = str(typing.data("animator", *A_POST, "--link", "https://example.org/cfa", "--account", "x:FR",
+                             "--accept-unlimited")["id"])  # fmt: skip
+
+    preview = typing.data("animator", "post", "preview", number)
+    shown = typing("animator", "post", "preview", number).out
+
+    for one in preview["deliveries"]:
+        assert shown.count(f"| {one['link']}\n") == int(one["link"] not in one["text"])
+    assert {one["network"] for one in preview["deliveries"] if one["link"] in one["text"]} == {"x"}
 
 
 def test_edit_changes_only_what_is_given(typing: As):
@@ -378,7 +435,7 @@ def test_a_coordinator_holds_a_destination_and_returns_a_post(typing: As):
         if one["network"] == "portal"
     )
 
-    held = typing.data("coordinator", "approve", first, "--hold", f"{portal}=Pas encore")
+    held = typing.data("coordinator", "approve", first, "--hold", "portal:FR=Pas encore")
     typing("coordinator", "return", second, "--reason", "Une date manque.")
 
     assert [one["network"] for one in held["deliveries"]] == ["facebook"]

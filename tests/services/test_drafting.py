@@ -360,7 +360,8 @@ def test_a_post_that_has_begun_to_go_out_does_not_change_any_more(desk: Desk, st
         desk.change(post_id, text="Autre chose")
 
     assert str(error.value) == (
-        "This post has begun to go out, so it cannot change any more. Make a copy of it instead."
+        "This post has begun to go out, so it cannot change any more. "
+        f"Make a copy of it instead: relais post draft --like {post_id}."
     )
     assert desk.post(post_id).text == "Portes ouvertes au CFA"
 
@@ -480,7 +481,7 @@ def test_what_is_submitted_is_not_submitted_again(desk: Desk):
     with pytest.raises(WrongState) as error:
         desk.submit(post_id)
 
-    assert str(error.value) == "This post is to approve, so it cannot become to approve."
+    assert str(error.value) == "This post is already in the state “to approve”."
 
 
 # --- Withdrawing --------------------------------------------------------------------------------------------

@@ -55,12 +55,12 @@ def read_file(name: str) -> dict[str, Any]:
             picture["path"] = str(folder / str(picture["path"]))
     plain: dict[str, Any] = _plain(typed)
     for name in ("when", "useless_after"):
-        text = plain.get(name)
-        if isinstance(text, str) and (text.strip() or name == "when"):
+        given = plain.get(name)
+        if isinstance(given, str):
             try:
-                plain[name] = wall_time(text, field=name)
+                plain[name] = wall_time(given, field=name)
             except Invalid:
-                if _is_day(text):
+                if _is_day(given):
                     raise
                 # What else is no date is told by the API, with all other problems.
     return plain
