@@ -44,6 +44,10 @@ Variants = Annotated[
     list[str] | None,
     typer.Option("--variant", metavar="ACCOUNT=TEXT", help=_("Own words for one account; repeatable.")),
 ]
+Like = Annotated[
+    int | None,
+    typer.Option("--like", metavar="ID", help=_("Begin with a copy of that post; what else is given replaces it.")),
+]
 From = Annotated[str | None, typer.Option("--from", metavar="FILE", help=_("A post file (TOML); - is standard input."))]
 
 
@@ -65,6 +69,7 @@ def draft(
     useless_after: UselessAfter = None,
     variant: Variants = None,
     from_file: From = None,
+    like: Like = None,
     as_json: AsJson = False,
 ) -> None:
     """Write a new post; what was typed is kept in a file when it is refused."""
@@ -75,9 +80,14 @@ def draft(
     options = _options(
         kind, text, link, when, zone, fold, territory, account, image, accept_unlimited, useless_after, variant
     )
-    with _nothing_lost(typed | options, worth=bool(options) or from_file == "-"):
-        typed |= _checked(options)
+    worth = bool(options) or from_file == "-"
+    with _nothing_lost(typed | options, worth=worth):
+        earlier = _copied(like, typed | options) if like is not None else {}
+    with _nothing_lost(earlier | typed | options, worth=worth):
+        typed = earlier | typed | _checked(options)
         here = client.require_login()
+        if earlier:
+            typed["variants"] = _merged_variants(here, earlier["variants"], typed["variants"])
         post = here.post("/posts", _with_pictures(here, typed))
     if as_json:
         terminal.say_json(post)
@@ -85,6 +95,14 @@ def draft(
     terminal.say(_("Post {number} is written.", number=post["id"]))
     terminal.say(_("Look at it with “relais post preview {number}”, then “relais post submit {number}”.",
                    number=post["id"]))  # fmt: skip
+
+
+def _copied(number: int, given: dict[str, Any]) -> dict[str, Any]:
+    """An earlier post as it was typed; with a new time, what belonged to the old one is left out."""
+    from hub.commands import client
+
+    earlier: dict[str, Any] = client.require_login().get(f"/posts/{number}")["draft"]
+    return earlier | ({"fold": None, "useless_after": None} if "when" in given else {})
 
 
 @app.command("edit", help=_("Change what is given, and nothing else."))
@@ -389,7 +407,7 @@ def preview(number: Number, as_json: AsJson = False) -> None:
             terminal.say("  " + _("Cost: {cost} USD", cost=one["cost"]))
         for line in one["text"].splitlines():
             terminal.say(f"  | {line}")
-        if one["link"]:
+        if one["link"] and one["link"] not in one["text"]:
             terminal.say(f"  | {one['link']}")
         for problem in one["problems"]:
             terminal.say("  ✗ " + problem)
