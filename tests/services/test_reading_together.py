@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, event
@@ -14,7 +16,8 @@ from hub.database import reading, writing
 from hub.domain.delivery import Delivery
 from hub.domain.person import Actor
 from hub.domain.post import Media, Post, PostAudience, PostDestination, PostMedia
-from hub.services import delivering, drafting, geotargeting, resolving
+from hub.services import delivering, drafting, geotargeting, reporting, resolving
+from tests.services.counting import published
 from tests.services.desk import Desk
 
 MANY = 300
@@ -99,7 +102,7 @@ def test_many_posts_are_planned_with_few_questions_and_as_one_by_one(desk: Desk)
 def test_a_plan_reads_the_size_of_a_picture_and_never_its_bytes(desk: Desk):
     data = b"\x89PNG" + bytes(100)
     with writing(desk.stage.hub.engine) as session:
-        columns = {"mime": "image/png", "width": 1, "height": 1, "created_at": desk.now}
+        columns: dict[str, Any] = {"mime": "image/png", "width": 1, "height": 1, "created_at": desk.now}
         session.add(Media(id="a" * 64, size=len(data), data=data, **columns))
     post_id = desk.submitted(pictures=[{"id": "a" * 64, "alt": "Une cour"}])
 
@@ -129,11 +132,6 @@ def test_a_picture_is_as_long_as_its_bytes_or_as_it_is_said_to_be():
     ],
 )  # fmt: skip
 def test_the_export_says_whose_figures_are_limited_to_the_territory(desk: Desk, typed, limited):
-    from datetime import date
-
-    from hub.services import reporting
-    from tests.services.counting import published
-
     published(desk, "deputy", **typed)
 
     with reading(desk.stage.hub.engine) as session:
