@@ -458,19 +458,39 @@ def approve(
         list[str] | None,
         typer.Option("--hold", metavar="DEST=REASON", help=_("Hold a destination of the preview back; repeatable.")),
     ] = None,
+    release: Annotated[
+        list[str] | None,
+        typer.Option(metavar="DEST", help=_("Let a held destination of an approved post go out; repeatable.")),
+    ] = None,
     fingerprint: Annotated[
         str | None, typer.Option(help=_("What the preview showed; refused when the post says something else now."))
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Approve a post."""
+    """Approve a post: what the given fingerprint stands for, else what is printed here."""
     from hub.commands.people import postfile
 
     held = dict(postfile.split(one, option="--hold", example='--hold 3="…"') for one in hold or ())
-    body: dict[str, Any] = {"hold": held}
-    if fingerprint:
-        body["fingerprint"] = fingerprint
-    _step(number, "approve", body, as_json)
+    seen = fingerprint or _print_what_is_approved(number, aside=as_json)
+    _step(number, "approve", {"hold": held, "release": release or [], "fingerprint": seen}, as_json)
+
+
+def _print_what_is_approved(number: int, *, aside: bool) -> str:
+    """Say in a few lines what a post would become (aside: on standard error); the fingerprint of just that."""
+    from hub.commands import client, terminal
+    from hub.commands.people import showing
+
+    told = client.require_login().get(f"/posts/{number}/preview")
+    say = terminal.warn if aside else terminal.say
+    for one in told["deliveries"]:
+        when, limit = showing.local(one["wall_time"], one["zone"]), showing.limit(one["gate"], one["unlimited"])
+        say(f"{one['destination']}  {one['account_name']} · {when} · {limit}")
+        say(f"  | {one['text'].strip().splitlines()[0]}")
+        for problem in one["problems"]:
+            say("  ✗ " + problem)
+        for warning in one["warnings"]:
+            say("  ! " + warning)
+    return str(told["fingerprint"])
 
 
 def give_back(
