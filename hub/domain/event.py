@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated
@@ -50,7 +51,7 @@ class Typed(BaseModel):
 
 def timed(value: object) -> object:
     """The value as it was given; ValueError for a day without a time, which would be taken for midnight."""
-    if isinstance(value, str) and len(value.strip()) <= len("2026-12-01"):
+    if isinstance(value, str) and re.fullmatch(r"\s*\d{4}-?\d\d-?\d\d\s*", value):
         raise ValueError(_("“{text}” is not a date and time. Write it like 2026-12-01 18:00.", text=value))
     return value
 

@@ -71,7 +71,7 @@ def test_a_lost_key_is_asked_for_and_never_replaced(relais, engine, tmp_path):
     assert ran.code == 1
     assert ran.err == (
         f"The database holds encrypted secrets, but there is no key at {tmp_path / 'relais.key'}. Put back the "
-        "relais.key that belongs to it (or set RELAIS_SECRET_KEYS); a new key could not open them.\n"
+        "relais.key that belongs to this database (or set RELAIS_SECRET_KEYS); a new key could not open them.\n"
     )
     assert not (tmp_path / "relais.key").exists()
 
