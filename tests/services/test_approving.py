@@ -351,6 +351,7 @@ def test_text_and_gate_are_frozen_by_the_approval(desk: Desk):
         "territories": ["D-35"],
         "keys": {"region": ["4002"]},
         "precision": {"covered": 100.0, "spilled": 0.0},
+        "invented": True,
     }
     assert delivery.link == f"{desk.terms.link_base}{delivery.key}"
     assert (delivery.wall_time, delivery.zone) == ("2026-11-10T18:00", "Europe/Paris")
