@@ -249,7 +249,7 @@ class Patience:
     block_rest: timedelta = timedelta(hours=6)
     looks: tuple[timedelta, ...] = (timedelta(0), timedelta(seconds=15), timedelta(seconds=60), timedelta(minutes=5))
     """When to read back, counted from the moment the outcome became unknown."""
-    most_unknown: int = 3
+    most_unknown: int = 5
     """After so many tries whose outcome nobody found, a person looks."""
     longest_wait: timedelta = timedelta(hours=24)
     """However long a network asks us to wait, we look again after this."""

@@ -32,6 +32,8 @@ from hub.services import delivering
 S = DeliveryState
 BATCH = 16
 
+UNSETTLED: Final = frozenset({OutcomeKind.UNKNOWN.value, OutcomeKind.DUPLICATE.value})
+
 
 @dataclass(frozen=True)
 class Question:
@@ -45,7 +47,8 @@ class Question:
     deadline_at: datetime
     refused_as_repeat: bool = False
     """The network says that it has these words already."""
-    tries: int = 1
+    unknowns: int = 1
+    """How many tries nobody knows the outcome of."""
 
 
 def questions(session: Session, *, at: datetime, patience: Patience, limit: int = BATCH) -> list[Question]:
@@ -81,7 +84,7 @@ def questions(session: Session, *, at: datetime, patience: Patience, limit: int 
                 since=tries[0].started_at - patience.look_back,
                 deadline_at=tries[-1].deadline_at,
                 refused_as_repeat=tries[-1].outcome == OutcomeKind.DUPLICATE.value,
-                tries=len(tries),
+                unknowns=sum(one.outcome in UNSETTLED for one in tries),
             )
         )
     return asked
@@ -177,9 +180,9 @@ def _worked(
     elif question.refused_as_repeat:
         reason = _("The network refuses it as a repeat, and it was not found there. Look at the page, then decide.")
         delivering.apply(delivery, Change(S.REVIEW, reason), None, at=at)
-    elif question.tries >= patience.most_unknown:
+    elif question.unknowns >= patience.most_unknown:
         reason = _("After {number} tries nobody knows whether it is out. Look at the page, then decide.",
-                   number=question.tries)  # fmt: skip
+                   number=question.unknowns)  # fmt: skip
         delivering.apply(delivery, Change(S.REVIEW, reason), None, at=at)
     else:
         reason = _("Not found on the network; it will be sent again.")
