@@ -49,11 +49,12 @@ floors: install
 house: install
 	@$(BIN)/pytest -m "not slow" tests/house
 
-test: install ## Run every test, and measure branch coverage (more: make test ARGS="-k portal")
-	@$(BIN)/pytest -n 2 --cov --cov-report= $(ARGS)
-	@echo "Branch coverage: $$($(BIN)/coverage report --format=total) %"
+test: install ## Run every test (more: make test ARGS="-k portal")
+	@$(BIN)/pytest -n 2 --dist worksteal $(ARGS)
 
-test-all: test wheel ## The same, and the wheel in an environment of its own
+test-all: wheel ## The same with branch coverage measured, and the wheel in an environment of its own
+	@$(BIN)/pytest -n 2 --dist worksteal --cov --cov-report= $(ARGS)
+	@echo "Branch coverage: $$($(BIN)/coverage report --format=total) %"
 
 demo: install ## A country to play with: our own Facebook and X, three weeks of posts (options: ARGS="--port 8001")
 	@$(BIN)/relais demo $(ARGS)
