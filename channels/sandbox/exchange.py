@@ -75,6 +75,8 @@ class Shelf:
         self._file = sqlite3.connect(file, check_same_thread=False, isolation_level=None) if file else None
         if self._file:
             self._file.execute("PRAGMA journal_mode=WAL")
+            # What a killed process posted is kept; only a power cut may lose the last of it.
+            self._file.execute("PRAGMA synchronous=NORMAL")
             self._file.execute(
                 "CREATE TABLE IF NOT EXISTS thing (kind TEXT, id TEXT, body TEXT, PRIMARY KEY (kind, id))"
             )

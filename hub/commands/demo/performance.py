@@ -12,6 +12,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from sqlalchemy import event
+
 from channels.sandbox.server import Sandbox
 from hub.commands import terminal
 from hub.commands.demo import country, judge
@@ -139,6 +141,12 @@ def _write_environment(settings: Settings) -> None:
     (settings.home / "demo.env").write_text(text, encoding="utf-8")
 
 
+def _without_waiting_for_the_disk(hub: Hub) -> Hub:
+    """The same hub for a past that is played: a power cut would lose nothing that cannot be played again."""
+    event.listen(hub.engine, "connect", lambda connection, _record: connection.execute("PRAGMA synchronous=OFF"))
+    return hub
+
+
 def _play(settings: Settings, sandbox: Sandbox, *, quiet: bool) -> datetime:
     """Play the story up to now, or go on from where an earlier demo stopped; return until when."""
     note = settings.home / "demo.json"
@@ -146,12 +154,12 @@ def _play(settings: Settings, sandbox: Sandbox, *, quiet: bool) -> datetime:
     if note.exists():
         start = datetime.fromisoformat(json.loads(note.read_text(encoding="utf-8"))["until"])
         clock = VirtualClock(sandbox, start)
-        hub = wire(settings, now=clock.now)
+        hub = _without_waiting_for_the_disk(wire(settings, now=clock.now))
         scenes = []
     else:
         start = (until - LENGTH).replace(hour=6, minute=0, second=0)
         clock = VirtualClock(sandbox, start)
-        hub = wire(settings, now=clock.now)
+        hub = _without_waiting_for_the_disk(wire(settings, now=clock.now))
         sandbox.graph.tokens.create_app(country.APP_ID, APP_SECRET, require_proof=True)
         country.write_access(settings.home, country.found(hub, sandbox, at=start))
         scenes = Story(hub, sandbox, start, read_timeout=READ_TIMEOUT).scenes()

@@ -101,9 +101,11 @@ class Story:
             if first is second:
                 second = texts.LOCAL[(number * 2 + 6) % 9]
             yield Writing(place.code, first, 2 + (number * 7) % 17, picture=number % 12 == 3)
+            if number % 2:
+                continue  # every second territory posts less: animators are not all alike
             yield Writing(place.code, second, 3 + (number * 5 + 8) % 16)
         yield Writing(EXPIRING, texts.LOCAL[4], 14)
-        yield Writing(SILENT_ANSWER, texts.LOCAL[7], 9)
+        yield Writing(SILENT_ANSWER, texts.LOCAL[2], 9)
         national, regional = texts.NATIONAL, texts.REGIONAL
         everywhere = ("facebook:FR", "x:FR", "portal:FR")
         yield Writing("coordinator", national[0], 4, ("FR",), everywhere)
