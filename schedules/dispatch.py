@@ -104,7 +104,12 @@ def _open(worker: Worker, claim: Claim) -> Work | None:
     try:
         with writing(hub.engine) as session:
             return delivering.open_attempt(
-                session, claim, at=hub.now(), patience=hub.patience, sandboxed=hub.terms.sandboxed
+                session,
+                claim,
+                at=hub.now(),
+                patience=hub.patience,
+                sandboxed=hub.terms.sandboxed,
+                sibling_gap=hub.terms.sibling_gap,
             )
     except IntegrityError:
         # The one-per-account index refused: another worker speaks for this account right now.

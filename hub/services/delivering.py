@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -185,6 +185,7 @@ def open_attempt(
     at: datetime,
     patience: Patience,
     sandboxed: Collection[str] = frozenset(AccountNetwork),
+    sibling_gap: timedelta = timedelta(0),
 ) -> Work | None:
     """Write the attempt down before anything is said; None when the delivery must not go out (now).
 
@@ -200,6 +201,10 @@ def open_attempt(
         return None
     if _busy(session, delivery):
         put_back(session, claim, ready_at=at + patience.busy_wait)
+        return None
+    if (sibling_at := _sibling_sent(session, delivery)) and sibling_at + sibling_gap > at:
+        # They were planned apart, but a pause or a wait may have let them become due together.
+        put_back(session, claim, ready_at=sibling_at + sibling_gap)
         return None
     if reason := (_no_longer_approved(session, delivery) or _useless_gate(delivery, account, sandboxed)):
         change_if(session, claim.delivery_id, claim.epoch, [S.CLAIMED], state=S.CANCELLED, reason=reason)
@@ -234,6 +239,17 @@ def _busy(session: Session, delivery: Delivery) -> bool:
         ),
     )
     return session.exec(others.limit(1)).first() is not None
+
+
+def _sibling_sent(session: Session, delivery: Delivery) -> datetime | None:
+    """When another gated delivery of the same post went out last on the same account."""
+    return session.exec(
+        select(func.max(Delivery.sent_at)).where(
+            Delivery.post_id == delivery.post_id,
+            Delivery.account_id == delivery.account_id,
+            Delivery.id != delivery.id,
+        )
+    ).one()
 
 
 def _no_longer_approved(session: Session, delivery: Delivery) -> str | None:

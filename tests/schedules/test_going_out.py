@@ -157,7 +157,8 @@ def test_a_claim_takes_a_few_of_one_account_and_the_rest_follows(room: Room) -> 
     assert len(room.shown()) == len(made)
 
 
-def test_siblings_of_the_national_page_keep_their_distance(room: Room) -> None:
+def siblings(room: Room) -> list[int]:
+    """Two gated deliveries of one post on the national page."""
     with writing(room.hub.engine) as session:
         session.add(
             GeoKey(
@@ -165,7 +166,11 @@ def test_siblings_of_the_national_page_keep_their_distance(room: Room) -> None:
                 covers=["A-19"], source=SANDBOX_SOURCE, imported_at=NOON, reviewed_at=NOON, reviewed_by="operator",
             )
         )  # fmt: skip
-    made = room.approve(accounts=("facebook:FR",), audience=("A-14", "A-19"))
+    return room.approve(accounts=("facebook:FR",), audience=("A-14", "A-19"))
+
+
+def test_siblings_of_the_national_page_keep_their_distance(room: Room) -> None:
+    made = siblings(room)
 
     room.run_at(DUE)
     first = [room.state(one) for one in made]
@@ -174,6 +179,19 @@ def test_siblings_of_the_national_page_keep_their_distance(room: Room) -> None:
     assert sorted(first) == [DeliveryState.SENT, DeliveryState.WAITING]
     assert [room.state(one) for one in made] == [DeliveryState.SENT] * 2
     assert len(set(room.shown("national"))) == 2
+
+
+def test_siblings_that_a_pause_let_become_due_together_still_keep_their_distance(room: Room) -> None:
+    made = siblings(room)
+
+    room.run_at(DUE + timedelta(minutes=30))
+    first = sorted(room.state(one) for one in made)
+    room.run_after(seconds=59)
+    before = sorted(room.state(one) for one in made)
+    room.run_after(seconds=1)
+
+    assert first == before == [DeliveryState.SENT, DeliveryState.WAITING]
+    assert [room.state(one) for one in made] == [DeliveryState.SENT] * 2
 
 
 def test_a_post_that_nobody_approved_expires_and_is_never_late(room: Room) -> None:
