@@ -250,9 +250,5 @@ def test_two_hundred_deliveries_of_which_a_third_goes_wrong_are_neither_lost_nor
     tries = Counter(outcome for one in made for outcome in road.outcomes(one))
     assert len(made) == 200
     assert tries["unknown"] >= 40
-    states = Counter(road.state(one) for one in made)
-    assert states[S.SENT] + states[S.REVIEW] == 200
-    assert states[S.REVIEW] <= 2  # one in a hundred at most is put before a person
-    public = road.public()
-    assert len({(page, words) for page, _id, words in public}) == len(public)
-    assert {one for one in road.linked() if one[1] is not None} <= set(public)
+    assert Counter(road.state(one) for one in made) == {S.SENT: 200}
+    assert sorted(road.public()) == sorted(road.linked())

@@ -257,6 +257,21 @@ def test_a_disabled_person_gets_no_token(engine):
 # --- Tokens -------------------------------------------------------------------------------------------------
 
 
+def test_a_token_ends_by_itself_and_with_the_password_it_was_made_under(engine):
+    number = join(engine, "ana@example.org", (RoleKind.ANIMATOR, "A-14"))
+    with writing(engine) as session:
+        old = joining.make_token(session, number, "old", by=OPERATOR, at=NOON)
+        joining.set_password(session, number, password_hash="x", by=OPERATOR, at=minutes(1))
+        fresh = joining.make_token(session, number, "fresh", by=OPERATOR, at=minutes(2))
+
+    with reading(engine) as session:
+        assert joining.actor_for_token(session, fresh, minutes(3)).id == number
+        with pytest.raises(NotSignedIn):
+            joining.actor_for_token(session, old, minutes(3))
+        with pytest.raises(NotSignedIn):
+            joining.actor_for_token(session, fresh, minutes(2) + joining.TOKEN_LASTS)
+
+
 def test_a_token_speaks_for_its_person_until_it_is_revoked(engine):
     number = join(engine, "ana@example.org", (RoleKind.ANIMATOR, "A-14"))
     with writing(engine) as session:

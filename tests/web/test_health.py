@@ -107,6 +107,7 @@ def test_a_hold_is_a_warning_and_what_waits_for_it_no_illness(room: Room) -> Non
 
     assert (status, told["ill"]) == (200, {})
     assert [line for line in told["warnings"] if "on hold" in line] != []
+    assert "Panne" not in str(told)  # whoever is not signed in reads no word that a person typed
 
 
 def test_a_database_that_does_not_answer_is_ill(room: Room) -> None:
