@@ -10,6 +10,7 @@ from enum import StrEnum
 from sqlalchemy import UniqueConstraint
 from sqlmodel import Field
 
+from hub.domain.notice import Rhythm
 from hub.domain.table import Moment, Table, choice
 from hub.domain.territory import Atlas
 
@@ -44,6 +45,8 @@ class Person(Table, table=True):
     """Wrong passwords in a row."""
     wait_until: datetime | None = Field(default=None, sa_type=Moment)
     """No password is even looked at before this moment."""
+    last_sign_in_at: datetime | None = Field(default=None, sa_type=Moment)
+    mail_rhythm: Rhythm = Field(default=Rhythm.AT_ONCE, sa_type=choice(Rhythm))
 
 
 class Role(Table, table=True):
@@ -57,14 +60,23 @@ class Role(Table, table=True):
     territory_code: str = Field(foreign_key="territory.code")
 
 
+class Scope(StrEnum):
+    """What a token opens."""
+
+    API = "api"
+    CALENDAR = "calendar"
+    """The calendar file of its holder, by a private link; nothing else."""
+
+
 class Token(Table, table=True):
-    """A named key to the API; only its hash is kept."""
+    """A named key to the API, or to one's calendar; only its hash is kept."""
 
     id: int | None = Field(default=None, primary_key=True)
     person_id: int = Field(foreign_key="person.id", index=True)
     name: str
     hash: str = Field(unique=True)
     """SHA-256 of the token, in hex: the token is random, so no slow hash is needed."""
+    scope: Scope = Field(default=Scope.API, sa_type=choice(Scope))
     created_at: datetime = Field(sa_type=Moment)
     expires_at: datetime = Field(sa_type=Moment)
     last_used_at: datetime | None = Field(default=None, sa_type=Moment)

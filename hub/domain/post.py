@@ -100,6 +100,8 @@ class Post(Table, table=True):
     changed_at: datetime = Field(sa_type=Moment)
     submitted_at: datetime | None = Field(default=None, sa_type=Moment)
     return_reason: str | None = None
+    returned_version: int | None = None
+    """The version that was returned last."""
 
     @property
     def writers(self) -> frozenset[int]:
@@ -167,6 +169,19 @@ class PostMedia(Table, table=True):
     alt: str
 
 
+class PostVersion(Table, table=True):
+    """What a post said at one version, so that people see what changed since they looked."""
+
+    __tablename__ = "post_version"
+
+    post_id: int = Field(foreign_key="post.id", primary_key=True)
+    version: int = Field(primary_key=True)
+    by_id: int = Field(foreign_key="person.id")
+    at: datetime = Field(sa_type=Moment)
+    content: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    """The draft as typed."""
+
+
 class Verdict(StrEnum):
     """What the approver says of one destination."""
 
@@ -181,6 +196,8 @@ class Approval(Table, table=True):
     post_id: int = Field(foreign_key="post.id", index=True)
     by_id: int = Field(foreign_key="person.id")
     at: datetime = Field(sa_type=Moment)
+    version: int | None = None
+    """The version of the post that was approved; None where versions were not kept yet."""
     content: str
     """Fingerprint of what people typed; compared again when a delivery is claimed."""
     fingerprint: str

@@ -6,10 +6,38 @@ from alembic import context
 from sqlalchemy import Engine
 from sqlmodel import AutoString
 
-from hub.domain import account, audit, delivery, gate, person, place, post, reach, territory
+from hub.domain import (
+    account,
+    audit,
+    delivery,
+    gate,
+    notice,
+    person,
+    place,
+    policy,
+    post,
+    reach,
+    sheet,
+    sign_in,
+    territory,
+)
 from hub.domain.table import metadata
 
-ROOMS = (account, audit, delivery, gate, person, place, post, reach, territory)
+ROOMS = (
+    account,
+    audit,
+    delivery,
+    gate,
+    notice,
+    person,
+    place,
+    policy,
+    post,
+    reach,
+    sheet,
+    sign_in,
+    territory,
+)
 """Imported so that every table is known."""
 
 

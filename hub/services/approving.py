@@ -263,7 +263,9 @@ def _approval(
 ) -> Approval:
     assert post.id is not None
     content = geotargeting.whole(session, post).content
-    approval = Approval(post_id=post.id, by_id=by.id, at=at, content=content, fingerprint=now_says)
+    approval = Approval(
+        post_id=post.id, by_id=by.id, at=at, version=post.version, content=content, fingerprint=now_says
+    )
     session.add(approval)
     session.flush()
     assert approval.id is not None
@@ -314,6 +316,7 @@ def give_back(session: Session, post_id: int, *, by: Actor, at: datetime, reason
         raise Invalid(_("Say why, so that its author knows what to change."), field="reason")
     post.move(PostState.RETURNED)
     post.return_reason = reason.strip()
+    post.returned_version = post.version
     note(session, "post.return", f"post:{post.id}", by=by, at=at, after={"reason": post.return_reason})
     return post
 

@@ -20,7 +20,17 @@ from hub.domain.delivery import Delivery, DeliveryState
 from hub.domain.errors import FieldProblem, Invalid, NotAllowed, NotFound, WrongState
 from hub.domain.event import Event, Timed, Typed
 from hub.domain.person import WRITERS, Actor, Person, Role, RoleKind
-from hub.domain.post import Approval, Kind, Media, Post, PostAudience, PostDestination, PostMedia, PostState
+from hub.domain.post import (
+    Approval,
+    Kind,
+    Media,
+    Post,
+    PostAudience,
+    PostDestination,
+    PostMedia,
+    PostState,
+    PostVersion,
+)
 from hub.domain.territory import Atlas
 from hub.language import _
 from hub.services import geotargeting
@@ -240,6 +250,7 @@ def draft(
     session.add(post)
     session.flush()
     _keep_parts(session, post, checked)
+    _keep_version(session, post, typed, by=by, at=at)
     note(session, "post.draft", f"post:{post.id}", by=by, at=at, after=_audited(post, checked))
     return post
 
@@ -275,6 +286,7 @@ def change(
     for table in (PostAudience, PostDestination, PostMedia):
         session.exec(delete(table).where(col(table.post_id) == post.id))
     _keep_parts(session, post, checked)
+    _keep_version(session, post, typed, by=by, at=at)
     note(session, "post.change", f"post:{post.id}", by=by, at=at, before=before, after=_audited(post, checked))
     return post
 
@@ -625,6 +637,23 @@ def _keep_parts(session: Session, post: Post, checked: _Checked) -> None:
     for position, picture in enumerate(checked.pictures):
         session.add(PostMedia(post_id=post.id, position=position, media_id=picture.id, alt=picture.alt))
     session.flush()
+
+
+def _keep_version(session: Session, post: Post, typed: Draft, *, by: Actor, at: datetime) -> None:
+    """Keep what this version says, with audience and accounts as they were understood."""
+    assert post.id is not None
+    parts = geotargeting.whole(session, post)
+    accounts = [str(one.account_id) for one in parts.destinations]
+    variants = {str(one.account_id): one.text for one in parts.destinations if one.text}
+    understood = typed.model_copy(update={"audience": parts.audience, "accounts": accounts, "variants": variants})
+    content = understood.model_dump(mode="json")
+    session.add(PostVersion(post_id=post.id, version=post.version, by_id=by.id, at=at, content=content))
+    session.flush()
+
+
+def find_version(session: Session, post: Post, version: int | None) -> PostVersion | None:
+    """What the post said at that version, where it was kept."""
+    return None if version is None else session.get(PostVersion, (post.id, version))
 
 
 def _audited(post: Post, checked: _Checked | None) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from hub import passwords
 from hub.database import reading, writing
 from hub.domain.audit import CLOCK, note
 from hub.domain.errors import Invalid, NotAllowed, NotFound, NotSignedIn, WrongState
-from hub.domain.person import Actor, HeldRole, Person, Role, RoleKind, Token
+from hub.domain.person import Actor, HeldRole, Person, Role, RoleKind, Scope, Token
 from hub.domain.territory import Atlas, Level, Territory
 from hub.language import N_, _
 from hub.services import geotargeting
@@ -291,7 +291,7 @@ def list_tokens(session: Session, person_id: int) -> list[Token]:
 def actor_for_token(session: Session, token: str, at: datetime) -> Actor:
     """Who holds this token; NotSignedIn when it is unknown or revoked, or its holder disabled. Only reads."""
     known = _find_token(session, token)
-    if known is None or (known.revoked_at is not None and known.revoked_at <= at):
+    if known is None or known.scope is not Scope.API or (known.revoked_at is not None and known.revoked_at <= at):
         raise NotSignedIn(_("This token is not known here, or was revoked. “relais login” makes a new one."))
     if known.expires_at <= at:
         raise NotSignedIn(_("This token has ended. “relais login” makes a new one."))
