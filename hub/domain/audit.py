@@ -22,7 +22,7 @@ class AuditEntry(Table, table=True):
     by_name: str
     action: str = Field(index=True)
     """`thing.verb`, such as `post.approve`."""
-    thing: str
+    thing: str = Field(index=True)
     """`kind:id`, such as `post:7`."""
     before: dict[str, Any] | None = Field(default=None, sa_type=JSON)
     after: dict[str, Any] | None = Field(default=None, sa_type=JSON)

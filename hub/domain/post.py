@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import JSON, Column, ForeignKey, LargeBinary, Text, UniqueConstraint
+from sqlalchemy import JSON, Column, ForeignKey, Index, LargeBinary, Text, UniqueConstraint
 from sqlmodel import Field
 
 from hub.domain.clock import Fold
@@ -127,9 +127,10 @@ class PostAudience(Table, table=True):
     """One territory that a post is meant for."""
 
     __tablename__ = "post_audience"
+    __table_args__ = (Index("ix_post_audience_territory_code_post_id", "territory_code", "post_id"),)
 
     post_id: int = Field(foreign_key="post.id", primary_key=True)
-    territory_code: str = Field(foreign_key="territory.code", primary_key=True, index=True)
+    territory_code: str = Field(foreign_key="territory.code", primary_key=True)
 
 
 class PostDestination(Table, table=True):
