@@ -381,7 +381,7 @@ def _hindrances(
         problems.append(FieldProblem("when", _("The time to publish has passed. Choose a later one.")))
     if not confirm_repeats:
         problems += [
-            FieldProblem("accounts", warning + " " + _("Change the words, or confirm that you mean it."))
+            FieldProblem("accounts", warning + " " + _("Change the post, or confirm that you mean it."))
             for one in planned
             for warning in one.warnings
         ]
@@ -441,6 +441,52 @@ def preview(
 ) -> list[Planned]:
     """Every delivery that the post would become now, with its final words and what stands in its way."""
     return geotargeting.plan(session, get_post(session, post_id, by=by), terms=terms, rules=rules, at=at)
+
+
+def preview_typed(
+    session: Session,
+    typed: Draft,
+    *,
+    by: Actor,
+    at: datetime,
+    terms: Terms,
+    rules: Mapping[Network, Rules],
+    post: Post | None = None,
+) -> list[Planned]:
+    """The same for what is being typed, without writing anything; `post`: the one that it would change.
+
+    Invalid with every problem when it could not be kept like this.
+    """
+    require_writer(by)
+    usual = post.territory_code if post else by.territories(WRITERS)[0]
+    checked = _checked(session, typed, by=by, at=at, usual=usual)
+    imagined = Post(
+        **checked.columns,
+        id=post.id if post else None,
+        author_id=post.author_id if post else by.id,
+        changed_by_id=by.id,
+        seed=post.seed if post else "",
+        territory_code=usual,
+        created_at=at,
+        changed_at=at,
+    )
+    [planned] = geotargeting.plans_of(session, [_imagined(session, imagined, checked)], terms=terms, rules=rules, at=at)
+    return planned
+
+
+def _imagined(session: Session, post: Post, checked: _Checked) -> geotargeting.Whole:
+    chosen = [one.account_id for one in checked.destinations]
+    accounts = session.exec(select(Account).where(col(Account.id).in_(chosen)))
+    return geotargeting.Whole(
+        post=post,
+        audience=sorted(checked.audience),
+        destinations=sorted(checked.destinations, key=lambda one: one.account_id),
+        accounts={account.id: account for account in accounts if account.id is not None},
+        pictures=[
+            PostMedia(post_id=0, position=position, media_id=picture.id, alt=picture.alt)
+            for position, picture in enumerate(checked.pictures)
+        ],
+    )
 
 
 # --- Checking what was typed ------------------------------------------------------------------------------

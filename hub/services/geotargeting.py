@@ -20,9 +20,11 @@ from hub.domain.clock import LOCAL, Fold, instant, zone_info
 from hub.domain.delivery import Delivery, DeliveryState, Provenance, mark, text_key
 from hub.domain.errors import Invalid
 from hub.domain.gate import Gate, GeoKey, KeyKind, Precision
+from hub.domain.policy import QuietWindow, quiet_at
 from hub.domain.post import Media, Post, PostAudience, PostDestination, PostMedia, fill, fingerprint, variables_in
 from hub.domain.territory import COUNTRY, Atlas, Level, Node, Territory
 from hub.language import _
+from hub.services import agreeing
 from hub.services.wording import network_problem
 
 REPEAT_WINDOW = timedelta(hours=24)
@@ -269,17 +271,15 @@ def pictures(session: Session, parts: Sequence[PostMedia]) -> tuple[Picture, ...
     return tuple(Picture(found[part.media_id].data, found[part.media_id].mime, part.alt) for part in parts)
 
 
-def _measured(session: Session, several: Sequence[Whole]) -> dict[int | None, tuple[Picture, ...]]:
+def _measured(session: Session, several: Sequence[Whole]) -> list[tuple[Picture, ...]]:
     """The pictures of posts as rules look at them: kind and size, without the bytes."""
     wanted = {part.media_id for parts in several for part in parts.pictures}
     query = select(Media.id, Media.mime, Media.size).where(col(Media.id).in_(wanted))
     found = {number: (mime, size) for number, mime, size in session.exec(query)} if wanted else {}
-    return {
-        parts.post.id: tuple(
-            Picture(b"", found[part.media_id][0], part.alt, size=found[part.media_id][1]) for part in parts.pictures
-        )
+    return [
+        tuple(Picture(b"", found[part.media_id][0], part.alt, size=found[part.media_id][1]) for part in parts.pictures)
         for parts in several
-    }
+    ]
 
 
 # --- The plan -----------------------------------------------------------------------------------------
@@ -295,7 +295,13 @@ def plans(
     session: Session, several: Sequence[Post], *, terms: Terms, rules: Mapping[Network, Rules], at: datetime
 ) -> list[list[Planned]]:
     """The same for several posts, in their order; what they share is read once."""
-    whole_ones = wholes(session, several)
+    return plans_of(session, wholes(session, several), terms=terms, rules=rules, at=at)
+
+
+def plans_of(
+    session: Session, whole_ones: Sequence[Whole], *, terms: Terms, rules: Mapping[Network, Rules], at: datetime
+) -> list[list[Planned]]:
+    """The same for posts that need not be stored: nothing is read of them but what they hold."""
     codes = {code for parts in whole_ones for code in parts.audience}
     codes |= {account.territory_code for parts in whole_ones for account in parts.accounts.values()}
     compiled = _Gates(session, atlas(session, codes), terms)
@@ -304,14 +310,18 @@ def plans(
         [
             one
             for destination in parts.destinations
-            for one in _planned_on(parts, destination, compiled, rules=rules, images=images[parts.post.id])
+            for one in _planned_on(parts, destination, compiled, rules=rules, images=pictures)
         ]
-        for parts in whole_ones
+        for parts, pictures in zip(whole_ones, images, strict=True)
     ]
     said = _said_around(session, [one for some in planned for one in some])
+    windows = agreeing.policies(session).quiet_windows
     return [
-        [_with_warnings(one, post.id, said.get(one.account.id, [])) for one in some]
-        for post, some in zip(several, planned, strict=True)
+        [
+            _with_quiet(_with_warnings(one, parts.post.id, said.get(one.account.id, [])), windows, compiled.territories)
+            for one in some
+        ]
+        for parts, some in zip(whole_ones, planned, strict=True)
     ]
 
 
@@ -609,6 +619,28 @@ def _with_warnings(planned: Planned, post_id: int | None, said: Sequence[_Said])
             )
             return replace(planned, warnings=(warning,))
     return planned
+
+
+def _with_quiet(planned: Planned, windows: Sequence[QuietWindow], territories: Atlas) -> Planned:
+    """The same, with the warning that it is agreed to be quiet there and then."""
+    land = planned.gate.territories if planned.gate else [planned.territory_code]
+    quiet = quiet_at(windows, land, planned.due_at, territories) if windows else None
+    if quiet is None:
+        return planned
+    warning = _(
+        "{account}: {moment} falls into the quiet time “{name}” of {territory}.",
+        account=planned.account.name,
+        moment=_moment(quiet.wall),
+        name=quiet.window,
+        territory=territories.name(quiet.territory_code),
+    )
+    if quiet.free is not None:
+        warning += " " + _("It is free again from {moment}.", moment=_moment(quiet.free))
+    return replace(planned, warnings=(*planned.warnings, warning))
+
+
+def _moment(wall: datetime) -> str:
+    return _("{day} at {hour}", day=wall.strftime("%d/%m/%Y"), hour=wall.strftime("%H:%M"))
 
 
 # --- Gates ----------------------------------------------------------------------------------------------

@@ -435,7 +435,7 @@ def test_a_repeat_is_asked_about_and_may_be_confirmed(desk: Desk):
         (
             "accounts",
             f"Page rennes says the same words within 24 hours (post {first}). "
-            "Change the words, or confirm that you mean it.",
+            "Change the post, or confirm that you mean it.",
         )
     ]
     assert desk.submit(post_id, confirm_repeats=True).state == "submitted"
