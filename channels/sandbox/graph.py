@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 
 from channels.sandbox import graph_figures, graph_targeting
 from channels.sandbox.exchange import Clock, Reply, Request, Shelf
+from channels.sandbox.graph_dialog import Dialog
 from channels.sandbox.graph_posts import PostBox, Upload, field_names, new_trace_id, paged
 from channels.sandbox.graph_problems import GraphProblem, bad_parameter, missing, not_allowed, unknown_path
 from channels.sandbox.graph_tokens import Caller, TokenDesk
@@ -31,6 +32,7 @@ class GraphNetwork:
         self._clock = clock
         self._lock = threading.RLock()
         self.tokens = TokenDesk(shelf, clock)
+        self.dialog = Dialog(shelf, clock, self.tokens)
         self.posts = PostBox(shelf, clock)
 
     def answer(self, request: Request) -> Reply:
@@ -41,7 +43,10 @@ class GraphNetwork:
             try:
                 version, path = self._version(request.path)
                 self.posts.tick()
-                reply = Reply.json(self._carry_out(request, path))
+                if path == ["dialog", "oauth"]:
+                    reply = self.dialog.answer(request)
+                else:
+                    reply = Reply.json(self._carry_out(request, path))
             except GraphProblem as problem:
                 reply = problem.reply(trace_id)
         return Reply(
@@ -65,7 +70,7 @@ class GraphNetwork:
     def _carry_out(self, request: Request, path: list[str]) -> dict[str, Any]:
         params, files = _parameters(request)
         if path == ["oauth", "access_token"]:
-            return self.tokens.exchange(params)
+            return self.dialog.exchange(params) if "code" in params else self.tokens.exchange(params)
         caller = self.tokens.caller(params, request.headers.get("authorization", ""))
         method = request.method if request.method != "POST" else params.pop("method", "POST").upper()
         match [method, *path]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -17,6 +17,7 @@ SCOPES: Final = ("pages_show_list", "pages_read_engagement", "pages_manage_posts
 TASKS: Final = ("CREATE_CONTENT", "ANALYZE")
 SECRET: Final = "sandbox-secret"  # noqa: S105 - invented, and known to everybody
 """The secret of the app that is there without asking."""
+SHORT_LIVED: Final = timedelta(hours=2)
 LONG_LIVED: Final = timedelta(days=60)
 LONG_LIVED_SECONDS: Final = 5183944
 ENDINGS: Final = {
@@ -54,9 +55,21 @@ class TokenDesk:
 
     # --- behind the scenes ---
 
-    def create_app(self, app_id: str = "900", secret: str = SECRET, *, require_proof: bool = False) -> None:
-        """An app with its secret; with `require_proof` each call must carry its appsecret_proof."""
-        self._shelf.put("fb_app", app_id, {"id": app_id, "secret": secret, "require_proof": require_proof})
+    def create_app(
+        self,
+        app_id: str = "900",
+        secret: str = SECRET,
+        *,
+        name: str = "Relais",
+        require_proof: bool = False,
+        redirect_uris: Sequence[str] = (),
+    ) -> None:
+        """An app with its secret; with `require_proof` each call must carry its appsecret_proof.
+
+        `redirect_uris` are the addresses that its login may lead back to; none: any on this machine.
+        """
+        app = {"id": app_id, "secret": secret, "name": name, "require_proof": require_proof}
+        self._shelf.put("fb_app", app_id, {**app, "redirect_uris": list(redirect_uris)})
 
     def create_user(
         self,
@@ -70,7 +83,7 @@ class TokenDesk:
         """A person; answers a short-lived token of theirs (two hours)."""
         self._need_app(app)
         self._shelf.put("fb_user", user_id, {"id": user_id, "name": name})
-        ends = self._clock.now() + timedelta(hours=2)
+        ends = self._clock.now() + SHORT_LIVED
         return self._issue(token, "USER", app=app, user=user_id, page=None, scopes=scopes, ends=ends)
 
     def create_page(
@@ -127,6 +140,7 @@ class TokenDesk:
         page: str | None,
         scopes: Sequence[str],
         ends: datetime | None,
+        pages: Sequence[str] | None = None,
     ) -> str:
         made = token or f"EAA{kind[0]}{secrets.token_hex(20)}"
         thing = {
@@ -138,6 +152,7 @@ class TokenDesk:
             "scopes": list(scopes),
             "issued_at": int(self._clock.now().timestamp()),
             "expires_at": int(ends.timestamp()) if ends else 0,
+            "pages": pages,
         }
         self._shelf.put("fb_token", made, thing)
         return made
@@ -207,13 +222,26 @@ class TokenDesk:
 
     # --- calls about tokens ---
 
-    def exchange(self, params: dict[str, str]) -> dict[str, Any]:
-        """A long-lived token for a short-lived one."""
+    def app_with_secret(self, params: Mapping[str, str]) -> dict[str, Any]:
+        """The app that asks, if it shows its secret."""
         app = self._shelf.get("fb_app", params.get("client_id", ""))
         if app is None:
             raise GraphProblem(101, "Error validating application. Cannot get application info due to a system error.")
         if not hmac.compare_digest(app["secret"], params.get("client_secret", "")):
             raise GraphProblem(1, "Error validating client secret.")
+        return app
+
+    def issue_short(
+        self, *, app_id: str, user_id: str, scopes: Sequence[str], pages: Sequence[str] | None
+    ) -> dict[str, Any]:
+        """A short-lived token of a person who has just consented; `pages` None: for all of theirs."""
+        ends = self._clock.now() + SHORT_LIVED
+        token = self._issue(None, "USER", app=app_id, user=user_id, page=None, scopes=scopes, ends=ends, pages=pages)
+        return {"access_token": token, "token_type": "bearer", "expires_in": int(SHORT_LIVED.total_seconds())}
+
+    def exchange(self, params: dict[str, str]) -> dict[str, Any]:
+        """A long-lived token for a short-lived one."""
+        app = self.app_with_secret(params)
         if params.get("grant_type") == "client_credentials":
             return {"access_token": f"{app['id']}|{app['secret']}", "token_type": "bearer"}
         if params.get("grant_type") != "fb_exchange_token":
@@ -223,7 +251,14 @@ class TokenDesk:
             raise bad_parameter("The token was not issued to a person by this app")
         ends = self._clock.now() + LONG_LIVED
         token = self._issue(
-            None, "USER", app=caller.app_id, user=caller.user_id, page=None, scopes=caller.scopes, ends=ends
+            None,
+            "USER",
+            app=caller.app_id,
+            user=caller.user_id,
+            page=None,
+            scopes=caller.scopes,
+            ends=ends,
+            pages=self._granted(caller),
         )
         self._change(token, long_lived=True)
         return {"access_token": token, "token_type": "bearer", "expires_in": LONG_LIVED_SECONDS}
@@ -232,7 +267,8 @@ class TokenDesk:
         """This person's token for a page: without end if their own was long-lived; the same each time."""
         if caller.kind == "PAGE":
             return caller.token if caller.page_id == page["id"] else None
-        if caller.user_id not in page["tasks"]:
+        granted = self._granted(caller)
+        if caller.user_id not in page["tasks"] or (granted is not None and page["id"] not in granted):
             return None
         mine = self._shelf.get("fb_token", caller.token) or {}
         digest = hashlib.sha256(f"{caller.token}/{page['id']}".encode()).hexdigest()[:40]
@@ -251,7 +287,17 @@ class TokenDesk:
             raise not_allowed("A user access token is required to request this resource.")
         if "pages_show_list" not in caller.scopes:
             return []
-        return [page for page in self._shelf.all("fb_page") if page["tasks"].get(caller.user_id)]
+        granted = self._granted(caller)
+        return [
+            page
+            for page in self._shelf.all("fb_page")
+            if page["tasks"].get(caller.user_id) and (granted is None or page["id"] in granted)
+        ]
+
+    def _granted(self, caller: Caller) -> list[str] | None:
+        """The pages that the person ticked in the dialog; None when they were not asked."""
+        known: list[str] | None = (self._shelf.get("fb_token", caller.token) or {}).get("pages")
+        return known
 
     def debug(self, caller: Caller, token: str) -> dict[str, Any]:
         """What a token is."""
