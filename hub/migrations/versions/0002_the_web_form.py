@@ -25,21 +25,22 @@ def upgrade() -> None:
     op.create_table('notice',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('person_id', sa.Integer(), nullable=False),
-    sa.Column('kind', sa.Enum('to_approve', 'returned', 'failed', 'to_decide', 'account_trouble', 'expiring', 'invitation', 'reset', name='noticekind', native_enum=False, length=24), nullable=False),
+    sa.Column('kind', sa.Enum('expiring', 'to_approve', 'returned', 'to_decide', 'failed', 'account_trouble', name='noticekind', native_enum=False, length=24), nullable=False),
     sa.Column('thing', sa.String(), nullable=False),
     sa.Column('occasion', sa.String(), nullable=False),
-    sa.Column('details', sa.JSON(), nullable=False),
     sa.Column('made_at', hub.domain.table.Moment(timezone=True), nullable=False),
     sa.Column('due_at', hub.domain.table.Moment(timezone=True), nullable=False),
     sa.Column('sent_at', hub.domain.table.Moment(timezone=True), nullable=True),
     sa.Column('tries', sa.Integer(), nullable=False),
+    sa.Column('trouble', sa.String(), nullable=True),
     sa.Column('given_up_at', hub.domain.table.Moment(timezone=True), nullable=True),
     sa.ForeignKeyConstraint(['person_id'], ['person.id'], name=op.f('fk_notice_person_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_notice')),
-    sa.UniqueConstraint('person_id', 'kind', 'thing', 'occasion', name=op.f('uq_notice_person_id_kind_thing_occasion'))
+    sa.UniqueConstraint('thing', 'kind', 'occasion', 'person_id', name=op.f('uq_notice_thing_kind_occasion_person_id'))
     )
     with op.batch_alter_table('notice', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_notice_due_at'), ['due_at'], unique=False)
+        batch_op.create_index('ix_notice_given_up', ['given_up_at'], unique=False, sqlite_where=sa.text('given_up_at IS NOT NULL'), postgresql_where=sa.text('given_up_at IS NOT NULL'))
+        batch_op.create_index('ix_notice_open', ['due_at'], unique=False, sqlite_where=sa.text('sent_at IS NULL AND given_up_at IS NULL'), postgresql_where=sa.text('sent_at IS NULL AND given_up_at IS NULL'))
         batch_op.create_index(batch_op.f('ix_notice_person_id'), ['person_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_notice_sent_at'), ['sent_at'], unique=False)
 
@@ -190,7 +191,8 @@ def downgrade() -> None:
     with op.batch_alter_table('notice', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_notice_sent_at'))
         batch_op.drop_index(batch_op.f('ix_notice_person_id'))
-        batch_op.drop_index(batch_op.f('ix_notice_due_at'))
+        batch_op.drop_index('ix_notice_open', sqlite_where=sa.text('sent_at IS NULL AND given_up_at IS NULL'), postgresql_where=sa.text('sent_at IS NULL AND given_up_at IS NULL'))
+        batch_op.drop_index('ix_notice_given_up', sqlite_where=sa.text('given_up_at IS NOT NULL'), postgresql_where=sa.text('given_up_at IS NOT NULL'))
 
     op.drop_table('notice')
     op.drop_table('policy')
