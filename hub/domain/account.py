@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import JSON, Index, text
 from sqlmodel import Field
@@ -13,7 +14,7 @@ from hub.domain.errors import NotAllowed, NotFound
 from hub.domain.person import ACCOUNT_KEEPERS, WRITERS, Actor
 from hub.domain.table import Moment, Table, choice
 from hub.domain.territory import Atlas
-from hub.language import _
+from hub.language import N_, _
 
 
 class AccountNetwork(StrEnum):
@@ -22,6 +23,13 @@ class AccountNetwork(StrEnum):
     FACEBOOK = "facebook"
     X = "x"
     PORTAL = "portal"
+
+
+NETWORK_NAMES: Final[Mapping[AccountNetwork, str]] = {
+    AccountNetwork.FACEBOOK: "Facebook",
+    AccountNetwork.X: "X",
+    AccountNetwork.PORTAL: N_("portal"),
+}
 
 
 class AccountState(StrEnum):

@@ -34,6 +34,15 @@ class Kind(StrEnum):
     NEWS = "news"
 
 
+KIND_NAMES: Final[Mapping[Kind, str]] = {
+    Kind.EVENT: N_("event"),
+    Kind.OPTION: N_("option"),
+    Kind.MEETING: N_("meeting"),
+    Kind.ADVICE: N_("advice"),
+    Kind.NEWS: N_("news"),
+}
+
+
 class PostState(StrEnum):
     """Where a post stands; published, partly published and failed are told from its deliveries."""
 

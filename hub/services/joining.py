@@ -19,6 +19,7 @@ from hub.database import reading, writing
 from hub.domain.audit import CLOCK, note
 from hub.domain.errors import Invalid, NotAllowed, NotFound, NotSignedIn, WrongState
 from hub.domain.person import Actor, HeldRole, Person, Role, RoleKind, Scope, Token
+from hub.domain.sign_in import SignIn
 from hub.domain.territory import Atlas, Level, Territory
 from hub.language import N_, _
 from hub.services import geotargeting
@@ -105,8 +106,8 @@ def require_people_keeper(actor: Actor, atlas: Atlas, codes: Iterable[str]) -> N
         raise NotAllowed(_("Only an administrator for the whole territory may do this."))
 
 
-def _require_keeper_of(session: Session, person_id: int, by: Actor | str) -> None:
-    """Operators at the machine may; an actor must be administrator for all that the person holds."""
+def require_keeper_of(session: Session, person_id: int, by: Actor | str) -> None:
+    """Raise NotAllowed unless `by` keeps this person: an operator, or an administrator for all that they hold."""
     if isinstance(by, Actor):
         codes = [role.territory_code for role in list_roles(session, person_id)]
         require_people_keeper(by, geotargeting.atlas(session, codes), codes)
@@ -114,7 +115,7 @@ def _require_keeper_of(session: Session, person_id: int, by: Actor | str) -> Non
 
 def _require_self_or_keeper(session: Session, person_id: int, by: Actor | str) -> None:
     if not (isinstance(by, Actor) and by.id == person_id):
-        _require_keeper_of(session, person_id, by)
+        require_keeper_of(session, person_id, by)
 
 
 # --- Coming, changing, leaving --------------------------------------------------------------------------
@@ -172,6 +173,8 @@ def give_role(
         return
     session.add(Role(person_id=person_id, kind=kind, territory_code=territory_code))
     session.flush()
+    # What a session may do is never more than what was agreed to when it began.
+    end_sessions(session, person_id, at=at)
     after = {"role": kind.value, "territory": territory_code, "email": person.email}
     note(session, "role.give", f"person:{person_id}", by=by, at=at, after=after)
 
@@ -189,6 +192,7 @@ def take_role(
             _("{name} is not {role} for {code}.", name=person.name, role=_(ROLE_NAMES[kind]), code=territory_code)
         )
     session.delete(role)
+    end_sessions(session, person_id, at=at)
     before = {"role": kind.value, "territory": territory_code, "email": person.email}
     note(session, "role.take", f"person:{person_id}", by=by, at=at, before=before)
 
@@ -209,7 +213,7 @@ def _require_territory_for_role(session: Session, code: str) -> None:
 def disable(session: Session, person_id: int, *, by: Actor | str, at: datetime) -> None:
     """Shut a person out: no sign-in, no session, and their tokens are revoked for good."""
     person = get_person(session, person_id, lock=True)
-    _require_keeper_of(session, person_id, by)
+    require_keeper_of(session, person_id, by)
     if person.disabled_at is not None:
         raise WrongState(_("{email} is disabled already.", email=person.email))
     person.disabled_at = at
@@ -218,7 +222,18 @@ def disable(session: Session, person_id: int, *, by: Actor | str, at: datetime) 
     note(session, "person.disable", f"person:{person_id}", by=by, at=at, after={"tokens_revoked": revoked})
 
 
+def end_sessions(session: Session, person_id: int, *, at: datetime, but: int | None = None) -> int:
+    """End every session of a person, except one; return how many ended."""
+    query = select(SignIn).where(SignIn.person_id == person_id, col(SignIn.ended_at).is_(None))
+    live = [one for one in session.exec(query) if one.id != but]
+    for one in live:
+        one.ended_at = at
+        session.add(one)
+    return len(live)
+
+
 def _revoke_all(session: Session, person_id: int, *, at: datetime) -> int:
+    end_sessions(session, person_id, at=at)
     live = session.exec(select(Token).where(Token.person_id == person_id, col(Token.revoked_at).is_(None))).all()
     for token in live:
         token.revoked_at = at
@@ -229,7 +244,7 @@ def _revoke_all(session: Session, person_id: int, *, at: datetime) -> int:
 def enable(session: Session, person_id: int, *, by: Actor | str, at: datetime) -> None:
     """Let a disabled person in again; their old tokens stay revoked."""
     person = get_person(session, person_id, lock=True)
-    _require_keeper_of(session, person_id, by)
+    require_keeper_of(session, person_id, by)
     if person.disabled_at is None:
         raise WrongState(_("{email} is not disabled.", email=person.email))
     person.disabled_at = None
@@ -241,9 +256,16 @@ def enable(session: Session, person_id: int, *, by: Actor | str, at: datetime) -
 
 
 def make_token(
-    session: Session, person_id: int, name: str, *, by: Actor | str, at: datetime, lasts: timedelta = TOKEN_LASTS
+    session: Session,
+    person_id: int,
+    name: str,
+    *,
+    by: Actor | str,
+    at: datetime,
+    lasts: timedelta = TOKEN_LASTS,
+    scope: Scope = Scope.API,
 ) -> str:
-    """A new named token of a person, told this once: only its hash is kept, and it ends."""
+    """A new named token of a person, told this once: only its hash is kept, it opens one thing, and it ends."""
     person = get_person(session, person_id)
     _require_self_or_keeper(session, person_id, by)
     if person.disabled_at is not None:
@@ -252,10 +274,13 @@ def make_token(
     if not called or len(called) > 100 or not called.isprintable():
         raise Invalid(_("Give the token a name that tells what it is for, in at most 100 characters."), field="name")
     plain = TOKEN_PREFIX + secrets.token_urlsafe(32)
-    token = Token(person_id=person_id, name=called, hash=_digest(plain), created_at=at, expires_at=at + lasts)
+    token = Token(
+        person_id=person_id, name=called, hash=_digest(plain), scope=scope, created_at=at, expires_at=at + lasts
+    )
     session.add(token)
     session.flush()
-    note(session, "token.make", f"token:{token.id}", by=by, at=at, after={"person": person.email, "name": called})
+    after = {"person": person.email, "name": called, "scope": scope.value}
+    note(session, "token.make", f"token:{token.id}", by=by, at=at, after=after)
     return plain
 
 
@@ -288,10 +313,13 @@ def list_tokens(session: Session, person_id: int) -> list[Token]:
     return list(session.exec(select(Token).where(Token.person_id == person_id).order_by(col(Token.id))))
 
 
-def actor_for_token(session: Session, token: str, at: datetime) -> Actor:
-    """Who holds this token; NotSignedIn when it is unknown or revoked, or its holder disabled. Only reads."""
+def actor_for_token(session: Session, token: str, at: datetime, *, scope: Scope = Scope.API) -> Actor:
+    """Who holds this token; NotSignedIn when it is unknown, revoked or for something else, or its holder disabled.
+
+    Only reads.
+    """
     known = _find_token(session, token)
-    if known is None or known.scope is not Scope.API or (known.revoked_at is not None and known.revoked_at <= at):
+    if known is None or known.scope is not scope or (known.revoked_at is not None and known.revoked_at <= at):
         raise NotSignedIn(_("This token is not known here, or was revoked. “relais login” makes a new one."))
     if known.expires_at <= at:
         raise NotSignedIn(_("This token has ended. “relais login” makes a new one."))
@@ -393,10 +421,10 @@ def sign_in(engine: Engine, email: str, password: str, *, at: datetime) -> Actor
     return actor
 
 
-def actor_by_token(engine: Engine, token: str, *, at: datetime) -> Actor:
+def actor_by_token(engine: Engine, token: str, *, at: datetime, scope: Scope = Scope.API) -> Actor:
     """Who holds this token, with its use remembered; NotSignedIn otherwise."""
     with reading(engine) as session:
-        actor = actor_for_token(session, token, at)
+        actor = actor_for_token(session, token, at, scope=scope)
         worth_noting = _use_is_news(_find_token(session, token), at)
     if worth_noting:
         with writing(engine) as session:
