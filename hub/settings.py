@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
@@ -14,8 +14,10 @@ from sqlalchemy import make_url
 
 from hub.domain.errors import FieldProblem, Invalid
 from hub.language import _
+from hub.mail import sender_is_good, why_not_smtp
 
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+FACEBOOK: Final = "https://www.facebook.com"
+LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 def is_loopback(url: str) -> bool:
@@ -39,6 +41,8 @@ class Settings(BaseSettings):
     language: Literal["fr", "en"] = "fr"
 
     facebook_api_url: str = "https://graph.facebook.com"
+    facebook_dialog_url: str | None = None
+    """Where people consent; default: Facebook itself, or the sandbox where the Graph API is."""
     facebook_api_version: str = "v26.0"
     facebook_app_id: str | None = None
     facebook_app_secret: SecretStr | None = None
@@ -63,8 +67,10 @@ class Settings(BaseSettings):
     """Seconds between several gated deliveries of one post on one account."""
     workers: int = Field(default=16, ge=1, le=64)
     """Calls in flight at once."""
-    smtp_url: str | None = None
-    """Reserved for mails to people; none are sent yet."""
+    smtp_url: SecretStr | None = None
+    """Mail server, with name and password if it asks for them; default: mails become files in the home folder."""
+    mail_from: str = "Relais <relais@localhost>"
+    """Who mails come from."""
 
     @field_validator("secret_keys", mode="before")
     @classmethod
@@ -82,15 +88,31 @@ class Settings(BaseSettings):
             raise ValueError(_("each key has 44 characters, as “relais init” writes them.")) from None
         return value
 
-    @field_validator("facebook_api_url", "x_api_url", "public_url")
+    @field_validator("facebook_api_url", "facebook_dialog_url", "x_api_url", "public_url")
     @classmethod
-    def _address(cls, value: str) -> str:
+    def _address(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
         parts = urlsplit(value)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ValueError(_("Give a whole address, such as https://example.org."))
         if parts.scheme == "http" and not is_loopback(value):
             raise ValueError(_("Plain http is accepted for this machine only; use https."))
         return value.rstrip("/")
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _mail_server(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and (why := why_not_smtp(value.get_secret_value())):
+            raise ValueError(why)
+        return value
+
+    @field_validator("mail_from")
+    @classmethod
+    def _sender(cls, value: str) -> str:
+        if not sender_is_good(value):
+            raise ValueError(_("give a sender such as Relais <relais@example.org>."))
+        return value
 
     @property
     def database(self) -> str:
@@ -101,6 +123,11 @@ class Settings(BaseSettings):
     def key_file(self) -> Path:
         """Where the secret keys are, unless they are given as a setting."""
         return self.home / "relais.key"
+
+    @property
+    def mail_folder(self) -> Path:
+        """Where mails become files while no mail server is set."""
+        return self.home / "mails"
 
     @property
     def lock_file(self) -> Path:
@@ -115,6 +142,13 @@ class Settings(BaseSettings):
         """The networks that are our own sandbox: those on this machine."""
         urls = {"facebook": self.facebook_api_url, "x": self.x_api_url}
         return frozenset(network for network, url in urls.items() if is_loopback(url))
+
+    @property
+    def facebook_dialog(self) -> str:
+        """The address of Facebook's dialog: a training hub never sends anybody to the real one by mistake."""
+        if self.facebook_dialog_url:
+            return self.facebook_dialog_url
+        return self.facebook_api_url if "facebook" in self.sandboxed else FACEBOOK
 
     @property
     def link_base(self) -> str | None:

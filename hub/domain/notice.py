@@ -82,7 +82,7 @@ def wait_after(tries: int) -> timedelta | None:
     """How long to wait after so many failed tries; None: give up."""
     if tries >= MOST_TRIES:
         return None
-    return min(FIRST_WAIT * 2 ** min(tries - 1, 10), LONGEST_WAIT)
+    return min(FIRST_WAIT * (1 << min(tries - 1, 10)), LONGEST_WAIT)
 
 
 def due_at(rhythm: Rhythm, *, at: datetime, hour: int, zone: str, ends_at: datetime | None = None) -> datetime:
