@@ -69,6 +69,19 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
     cursor.close()
+    connection.create_function("folded", 1, folded, deterministic=True)
+
+
+ACCENTED: Final = ("àâäáãçéèêëîïíñôöóùûüúÿ", "aaaaaceeeeiiinooouuuuy")
+"""The letters of French with accents, and the plain ones that they are searched as."""
+
+
+def folded(text: str) -> str:
+    """A text as it is searched: small letters without French accents. SQLite knows it under this name."""
+    return text.lower().translate(_PLAIN).replace("œ", "oe")
+
+
+_PLAIN: Final = str.maketrans(*ACCENTED)
 
 
 def _begin_sqlite(connection: Any) -> None:

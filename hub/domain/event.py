@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import (
     AnyHttpUrl,
@@ -20,7 +21,7 @@ from pydantic import (
 
 from hub.domain.clock import end_of_day, zone_info
 from hub.domain.errors import Invalid
-from hub.language import _
+from hub.language import N_, _
 
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=250)]
 
@@ -33,6 +34,13 @@ class Attendance(StrEnum):
     MIXED = "mixed"
 
 
+ATTENDANCE_NAMES: Final[Mapping[str, str]] = {
+    Attendance.ON_SITE: N_("on site"),
+    Attendance.ONLINE: N_("online"),
+    Attendance.MIXED: N_("on site and online"),
+}
+
+
 class Impairment(StrEnum):
     """The impairments that a place can receive (OpenAgenda's hi, vi, ii, mi, pi)."""
 
@@ -41,6 +49,15 @@ class Impairment(StrEnum):
     INTELLECTUAL = "intellectual"
     MOTOR = "motor"
     PSYCHIC = "psychic"
+
+
+IMPAIRMENT_NAMES: Final[Mapping[str, str]] = {
+    Impairment.HEARING: N_("hearing impairment"),
+    Impairment.VISUAL: N_("visual impairment"),
+    Impairment.INTELLECTUAL: N_("intellectual disability"),
+    Impairment.MOTOR: N_("reduced mobility"),
+    Impairment.PSYCHIC: N_("psychic disability"),
+}
 
 
 class Typed(BaseModel):

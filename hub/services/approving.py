@@ -18,7 +18,7 @@ from hub.domain.person import Actor
 from hub.domain.post import Approval, ApprovalLine, Post, PostState, Verdict, fingerprint
 from hub.language import _
 from hub.services import drafting, geotargeting
-from hub.services.geotargeting import Planned, Terms
+from hub.services.geotargeting import Planned, Terms, Whole
 
 ARCHIVED_AFTER: Final = timedelta(days=400)
 """A post is put away so long after its last moment: a report over a whole year still finds it where it was."""
@@ -43,8 +43,12 @@ def require_approver(session: Session, post: Post, by: Actor) -> None:
 
 def fingerprint_of(session: Session, post: Post, planned: Sequence[Planned]) -> str:
     """The fingerprint of the post and of every destination, as an approver sees them now."""
-    lines = sorted(one.fingerprint for one in planned)
-    return fingerprint([geotargeting.whole(session, post).content, lines])
+    return fingerprint_seen(geotargeting.whole(session, post), planned)
+
+
+def fingerprint_seen(parts: Whole, planned: Sequence[Planned]) -> str:
+    """The same of a post that was read already."""
+    return fingerprint([parts.content, sorted(one.fingerprint for one in planned)])
 
 
 def may_approve(session: Session, post: Post, by: Actor) -> bool:

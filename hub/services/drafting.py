@@ -33,8 +33,9 @@ from hub.domain.post import (
 )
 from hub.domain.territory import Atlas
 from hub.language import _
-from hub.services import geotargeting
+from hub.services import geotargeting, listing
 from hub.services.geotargeting import Planned, Terms
+from hub.services.listing import Wanted
 
 LONGEST_TEXT: Final = 63_206
 """Longest text of any network here (Facebook's)."""
@@ -147,25 +148,8 @@ def list_posts(
     until: datetime | None = None,
 ) -> list[Post]:
     """Posts that this person may see, newest first; `before` is the id to go on from, `since`, `until` bound when."""
-    query = select(Post).order_by(col(Post.id).desc())
-    if wanted := list(states):
-        query = query.where(col(Post.state).in_(wanted))
-    if mine:
-        query = query.where(Post.author_id == by.id)
-    if since is not None:
-        query = query.where(Post.first_due_at >= since)
-    if until is not None:
-        query = query.where(Post.first_due_at < until)
-    found: list[Post] = []
-    while len(found) < limit:
-        page = query.where(Post.id < before) if before is not None else query  # type: ignore[operator]
-        rows = session.exec(page.limit(200)).all()
-        if not rows:
-            break
-        seen = visible(session, [row.id for row in rows if row.id is not None], by=by)
-        found += [row for row in rows if row.id in seen]
-        before = rows[-1].id
-    return found[:limit]
+    wanted = Wanted(states=list(states), author_id=by.id if mine else None, since=since, until=until)
+    return listing.list_posts(session, wanted, by=by, limit=limit, before=before)
 
 
 def visible(session: Session, post_ids: Collection[int], *, by: Actor) -> frozenset[int]:
