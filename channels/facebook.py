@@ -32,7 +32,15 @@ from channels.base import (
     Unreachable,
 )
 from channels.facebook_calls import VERSION, GraphCalls
-from channels.facebook_connecting import PageGrant, UserToken, exchange_user_token, list_pages
+from channels.facebook_connecting import (
+    PageGrant,
+    UserToken,
+    dialog_address,
+    exchange_code,
+    exchange_user_token,
+    list_pages,
+    page_of,
+)
 from channels.facebook_reading import (
     asked,
     data,
@@ -49,7 +57,18 @@ from channels.facebook_reading import (
     total,
 )
 
-__all__ = ["METRICS", "FacebookPage", "FacebookRules", "PageGrant", "UserToken", "exchange_user_token", "list_pages"]
+__all__ = [
+    "METRICS",
+    "FacebookPage",
+    "FacebookRules",
+    "PageGrant",
+    "UserToken",
+    "dialog_address",
+    "exchange_code",
+    "exchange_user_token",
+    "list_pages",
+    "page_of",
+]
 
 METRICS: Final[tuple[tuple[str, UnitKind], ...]] = (
     ("post_total_media_view_unique", UnitKind.PEOPLE),

@@ -6,12 +6,21 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import TypedDict
 
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
 from channels import Channel, Network, Rules
-from channels.facebook import FacebookPage, FacebookRules, exchange_user_token, list_pages
+from channels.facebook import (
+    FacebookPage,
+    FacebookRules,
+    dialog_address,
+    exchange_code,
+    exchange_user_token,
+    list_pages,
+    page_of,
+)
 from channels.portal import Portal, PortalRules
 from channels.x import XAccount, XRules
 from hub.database import build_engine, reading
@@ -20,12 +29,23 @@ from hub.domain.delivery import Delivery, DeliveryState, Patience
 from hub.domain.errors import Invalid
 from hub.domain.reach import Unit
 from hub.language import _
+from hub.mail import FileMailer, Mailer, SmtpMailer
 from hub.secrets import Vault, lost_key, read_keys
-from hub.services import measuring
+from hub.services import measuring, sealing
 from hub.services.geotargeting import Terms
 from hub.settings import Settings
 
 Clock = Callable[[], datetime]
+Granted = tuple[str, str, str, tuple[str, ...] | None]
+"""A Facebook page: id, name, token, and what the person may do there (None: not said)."""
+
+
+class _Graph(TypedDict):
+    """How the Graph API is reached."""
+
+    base_url: str
+    version: str
+    timeouts: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -38,6 +58,7 @@ class Hub:
     rules: Mapping[Network, Rules]
     terms: Terms
     channel_for: Callable[[Account], Channel]
+    mailer: Mailer
     patience: Patience = field(default_factory=Patience)
     jitter: Callable[[], float] = random.random
     """A number in 0..1 that spreads repeated tries."""
@@ -48,28 +69,68 @@ class Hub:
         keys = keys_of(self.settings)
         if not keys:
             with reading(self.engine) as session:
-                if session.exec(select(Account.id).where(col(Account.secret).is_not(None))).first() is not None:
+                if sealing.anything_sealed(session):
                     raise lost_key(self.settings.key_file)
         return Vault(keys)
 
-    def facebook_pages(self, user_token: str) -> list[tuple[str, str, str, tuple[str, ...]]]:
+    def facebook_dialog(self, *, redirect_uri: str, state: str, verifier: str) -> str:
+        """The address at which a person consents that Relais publishes on their pages."""
+        app_id, _secret = self._facebook_app()
+        return dialog_address(
+            app_id=app_id,
+            redirect_uri=redirect_uri,
+            state=state,
+            verifier=verifier,
+            base_url=self.settings.facebook_dialog,
+            version=self.settings.facebook_api_version,
+        )
+
+    def facebook_pages_by_code(self, code: str, *, verifier: str, redirect_uri: str) -> list[Granted]:
+        """The same as `facebook_pages`, for the code that a person brought back from the dialog."""
+        app_id, secret = self._facebook_app()
+        person = exchange_code(
+            app_id=app_id,
+            app_secret=secret,
+            code=code,
+            verifier=verifier,
+            redirect_uri=redirect_uri,
+            **self._graph(),
+        )
+        return self.facebook_pages(person.token)
+
+    def facebook_pages(self, user_token: str) -> list[Granted]:
         """The pages that a Facebook user token may speak for: id, name, page token, tasks."""
+        app_id, secret = self._facebook_app()
+        lasting = exchange_user_token(app_id=app_id, app_secret=secret, user_token=user_token, **self._graph())
+        grants = list_pages(user_token=lasting.token, app_secret=secret, **self._graph())
+        return [(grant.id, grant.name, grant.token, grant.tasks) for grant in grants]
+
+    def facebook_pages_of_any(self, token: str) -> list[Granted]:
+        """The pages that any pasted token opens: a page's own, or all those of a person; a page's says no tasks."""
+        secret = self.settings.facebook_app_secret
+        page = page_of(token=token, app_secret=secret.get_secret_value() if secret else None, **self._graph())
+        return [(page.id, page.name, page.token, None)] if page else list(self.facebook_pages(token))
+
+    @property
+    def has_facebook_app(self) -> bool:
+        """Whether a person can be asked for their consent."""
+        return bool(self.settings.facebook_app_id and self.settings.facebook_app_secret)
+
+    def _facebook_app(self) -> tuple[str, str]:
         settings = self.settings
         if not settings.facebook_app_id or settings.facebook_app_secret is None:
             raise Invalid(
                 _("Set RELAIS_FACEBOOK_APP_ID and RELAIS_FACEBOOK_APP_SECRET first: a user token belongs to an app.")
             )
-        secret = settings.facebook_app_secret.get_secret_value()
-        base_url, version = settings.facebook_api_url, settings.facebook_api_version
-        lasting = exchange_user_token(
-            app_id=settings.facebook_app_id,
-            app_secret=secret,
-            user_token=user_token,
-            base_url=base_url,
-            version=version,
-        )
-        grants = list_pages(user_token=lasting.token, app_secret=secret, base_url=base_url, version=version)
-        return [(grant.id, grant.name, grant.token, grant.tasks) for grant in grants]
+        return settings.facebook_app_id, settings.facebook_app_secret.get_secret_value()
+
+    def _graph(self) -> _Graph:
+        settings = self.settings
+        return {
+            "base_url": settings.facebook_api_url,
+            "version": settings.facebook_api_version,
+            "timeouts": (settings.connect_timeout, settings.read_timeout),
+        }
 
 
 def wire(settings: Settings, *, now: Clock | None = None, engine: Engine | None = None) -> Hub:
@@ -103,6 +164,7 @@ def wire(settings: Settings, *, now: Clock | None = None, engine: Engine | None 
             max_zips=settings.facebook_max_zips,
         ),
         channel_for=lambda account: makers[Network(account.network)](account),
+        mailer=_mailer(settings),
         patience=Patience(
             deadline=timedelta(seconds=settings.call_deadline),
             lease=timedelta(seconds=settings.lease),
@@ -119,6 +181,12 @@ def keys_of(settings: Settings) -> list[str]:
 def machine_clock() -> datetime:
     """This moment: the one place where the machine's clock is read."""
     return datetime.now(UTC)
+
+
+def _mailer(settings: Settings) -> Mailer:
+    if settings.smtp_url is None:
+        return FileMailer(settings.mail_folder, settings.mail_from)
+    return SmtpMailer(settings.smtp_url.get_secret_value(), settings.mail_from)
 
 
 def _secret(account: Account, settings: Settings) -> dict[str, str]:

@@ -89,6 +89,7 @@ class Delivery(Table, table=True):
         Index("ix_delivery_state_ready", "state", "ready_at"),
         Index("ix_delivery_due", "due_at", "id"),
         Index("ix_delivery_account_due", "account_id", "due_at"),
+        Index("ix_delivery_account_sent", "account_id", "sent_at"),
         Index("ix_delivery_sampling", "next_sample_at",
               sqlite_where=text("next_sample_at IS NOT NULL"), postgresql_where=text("next_sample_at IS NOT NULL")),
         Index("ix_delivery_removal", "removal_at",
@@ -170,6 +171,7 @@ class Attempt(Table, table=True):
 
     __table_args__ = (
         UniqueConstraint("delivery_id", "n"),
+        Index("ix_attempt_started", "started_at"),
         Index("uq_attempt_open", "delivery_id", unique=True,
               sqlite_where=text("ended_at IS NULL"), postgresql_where=text("ended_at IS NULL")),
     )  # fmt: skip

@@ -9,6 +9,7 @@ from sqlmodel import AutoString
 from hub.domain import (
     account,
     audit,
+    consent,
     delivery,
     gate,
     notice,
@@ -26,6 +27,7 @@ from hub.domain.table import metadata
 ROOMS = (
     account,
     audit,
+    consent,
     delivery,
     gate,
     notice,

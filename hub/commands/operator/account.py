@@ -167,10 +167,10 @@ def _facebook(
         known = ", ".join(number for number, *_rest in pages) or "-"
         raise NotFound(_("This person has no page {number}; theirs are: {known}.", number=page, known=known))
     if as_json:
-        terminal.say_json([{"id": one[0], "name": one[1], "tasks": list(one[3])} for one in pages])
+        terminal.say_json([{"id": one[0], "name": one[1], "tasks": list(one[3] or ())} for one in pages])
     else:
         columns = [_("Number"), _("Page"), _("Tasks")]
-        terminal.table(columns, ((one[0], one[1], " ".join(one[3])) for one in pages))
+        terminal.table(columns, ((one[0], one[1], " ".join(one[3] or ())) for one in pages))
         terminal.warn(_("Choose one, and run the same command again with --page NUMBER."))
     return None
 

@@ -83,6 +83,28 @@ def upgrade() -> None:
     with op.batch_alter_table('sign_in', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_sign_in_person_id'), ['person_id'], unique=False)
 
+    op.create_table('consent',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('sign_in_id', sa.Integer(), nullable=False),
+    sa.Column('person_id', sa.Integer(), nullable=False),
+    sa.Column('account_id', sa.Integer(), nullable=True),
+    sa.Column('hash', sa.String(), nullable=False),
+    sa.Column('verifier', sa.String(), nullable=True),
+    sa.Column('pages', sa.String(), nullable=True),
+    sa.Column('created_at', hub.domain.table.Moment(timezone=True), nullable=False),
+    sa.Column('ends_at', hub.domain.table.Moment(timezone=True), nullable=False),
+    sa.Column('returned_at', hub.domain.table.Moment(timezone=True), nullable=True),
+    sa.ForeignKeyConstraint(['account_id'], ['account.id'], name=op.f('fk_consent_account_id')),
+    sa.ForeignKeyConstraint(['person_id'], ['person.id'], name=op.f('fk_consent_person_id')),
+    sa.ForeignKeyConstraint(['sign_in_id'], ['sign_in.id'], name=op.f('fk_consent_sign_in_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_consent')),
+    sa.UniqueConstraint('hash', name=op.f('uq_consent_hash'))
+    )
+    with op.batch_alter_table('consent', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_consent_ends_at'), ['ends_at'], unique=False)
+        batch_op.create_index(batch_op.f('ix_consent_person_id'), ['person_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_consent_sign_in_id'), ['sign_in_id'], unique=False)
+
     op.create_table('ticket',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('person_id', sa.Integer(), nullable=False),
@@ -122,6 +144,12 @@ def upgrade() -> None:
     with op.batch_alter_table('sheet', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_sheet_person_id'), ['person_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_sheet_post_id'), ['post_id'], unique=False)
+
+    with op.batch_alter_table('attempt', schema=None) as batch_op:
+        batch_op.create_index('ix_attempt_started', ['started_at'], unique=False)
+
+    with op.batch_alter_table('delivery', schema=None) as batch_op:
+        batch_op.create_index('ix_delivery_account_sent', ['account_id', 'sent_at'], unique=False)
 
     with op.batch_alter_table('approval', schema=None) as batch_op:
         batch_op.add_column(sa.Column('version', sa.Integer(), nullable=True))
@@ -166,6 +194,12 @@ def downgrade() -> None:
         batch_op.drop_column('mail_rhythm')
         batch_op.drop_column('last_sign_in_at')
 
+    with op.batch_alter_table('delivery', schema=None) as batch_op:
+        batch_op.drop_index('ix_delivery_account_sent')
+
+    with op.batch_alter_table('attempt', schema=None) as batch_op:
+        batch_op.drop_index('ix_attempt_started')
+
     with op.batch_alter_table('approval', schema=None) as batch_op:
         batch_op.drop_column('version')
 
@@ -182,6 +216,12 @@ def downgrade() -> None:
     with op.batch_alter_table('sign_in', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_sign_in_person_id'))
 
+    with op.batch_alter_table('consent', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_consent_sign_in_id'))
+        batch_op.drop_index(batch_op.f('ix_consent_person_id'))
+        batch_op.drop_index(batch_op.f('ix_consent_ends_at'))
+
+    op.drop_table('consent')
     op.drop_table('sign_in')
     op.drop_table('second_factor')
     with op.batch_alter_table('recovery_code', schema=None) as batch_op:
