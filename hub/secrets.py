@@ -1,4 +1,4 @@
-"""What is encrypted, and its keys: a secret is bound to its account, so that rows cannot be swapped."""
+"""What is encrypted, and its keys: a secret is bound to its account or person, so that rows cannot be swapped."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class KeyTrouble(HubError):
 
 
 class Vault:
-    """Seals and opens the secrets of accounts; the first key seals, all of them open."""
+    """Seals and opens the secrets of accounts and people; the first key seals, all of them open."""
 
     def __init__(self, keys: Sequence[str]) -> None:
         if not keys:
@@ -34,15 +34,36 @@ class Vault:
         return "Vault()"
 
     def seal(self, account_id: int, secret: Mapping[str, str]) -> str:
-        """The secret as text that only these keys open, and only for this account."""
-        plain = json.dumps({"account": account_id, "secret": dict(secret)})
-        return self._fernet.encrypt(plain.encode()).decode()
+        """The secret of an account as text that only these keys open, and only for this account."""
+        return self._seal("account", account_id, secret)
 
     def open(self, account_id: int, sealed: str) -> dict[str, str]:
         """The secret again; KeyTrouble when no key fits or it was sealed for another account."""
-        plain = json.loads(self._unseal(sealed))
-        if plain["account"] != account_id:
+        secret = self._open("account", account_id, sealed)
+        if secret is None:
             raise KeyTrouble(_("The secret of account {number} belongs to another account.", number=account_id))
+        return secret
+
+    def seal_personal(self, person_id: int, secret: Mapping[str, str]) -> str:
+        """The same for what belongs to a person."""
+        return self._seal("person", person_id, secret)
+
+    def open_personal(self, person_id: int, sealed: str) -> dict[str, str]:
+        """The secret again; KeyTrouble when no key fits or it was sealed for somebody else."""
+        secret = self._open("person", person_id, sealed)
+        if secret is None:
+            raise KeyTrouble(_("The secret of person {number} belongs to somebody else.", number=person_id))
+        return secret
+
+    def _seal(self, kind: str, owner: int, secret: Mapping[str, str]) -> str:
+        plain = json.dumps({kind: owner, "secret": dict(secret)})
+        return self._fernet.encrypt(plain.encode()).decode()
+
+    def _open(self, kind: str, owner: int, sealed: str) -> dict[str, str] | None:
+        """None when it is another's."""
+        plain = json.loads(self._unseal(sealed))
+        if plain.get(kind) != owner:
+            return None
         return {str(name): str(value) for name, value in plain["secret"].items()}
 
     def rotate(self, sealed: str) -> str:

@@ -500,34 +500,3 @@ def told(account: Account) -> dict[str, Any]:
             for finding in _found(account)
         ],
     }
-
-
-# --- Keys of the vault ----------------------------------------------------------------------------------
-
-
-def seal_again(session: Session, vault: Vault, *, by: Actor | str, at: datetime) -> int:
-    """Put every secret under the vault's first key; how many there are. KeyTrouble if one resists."""
-    sealed = _sealed(session)
-    for account in sealed:
-        assert account.secret is not None
-        account.secret = vault.rotate(account.secret)
-        session.add(account)
-    session.flush()
-    note(session, "secrets.rotate", "vault:keys", by=by, at=at, after={"secrets": len(sealed)})
-    return len(sealed)
-
-
-def require_all_open(session: Session, vault: Vault) -> int:
-    """Raise KeyTrouble unless these keys open every secret; how many there are."""
-    sealed = _sealed(session)
-    for account in sealed:
-        assert account.id is not None
-        assert account.secret is not None
-        vault.open(account.id, account.secret)
-    return len(sealed)
-
-
-def _sealed(session: Session) -> Sequence[Account]:
-    return session.exec(
-        select(Account).where(col(Account.secret).is_not(None)).order_by(col(Account.id)).with_for_update()
-    ).all()

@@ -40,7 +40,7 @@ def examine(hub: Hub) -> list[Sign]:
     from channels import Light
     from hub.database import reading
     from hub.domain.errors import HubError
-    from hub.services import connecting, watching
+    from hub.services import sealing, watching
     from hub.services.watching import Sign
 
     found = [Sign("database", Light.GREEN, _("Database: ours and up to date."))]
@@ -53,7 +53,7 @@ def examine(hub: Hub) -> list[Sign]:
     found.append(watching.disk(hub.settings.home))
     with reading(hub.engine) as session:
         try:
-            opened = connecting.require_all_open(session, hub.vault)
+            opened = sealing.require_all_open(session, hub.vault)
             text = (
                 ngettext("Secret key: opens the {count} secret.", "Secret key: opens all {count} secrets.", opened)
                 if opened

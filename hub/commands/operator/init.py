@@ -60,23 +60,17 @@ def _make_home(home: Path) -> None:
 
 def _make_key(engine: Engine, settings: Settings) -> list[str]:
     """Write the first key; never a second one beside secrets that it cannot open."""
-    from sqlmodel import col, select
-
     from hub.database import explained, reading
-    from hub.domain.account import Account
     from hub.secrets import Vault, lost_key, read_keys, write_new_key
+    from hub.services import sealing
 
     keys = [key.get_secret_value() for key in settings.secret_keys] or read_keys(settings.key_file)
     with explained(engine), reading(engine) as session:
-        sealed = session.exec(select(Account.id, Account.secret).where(col(Account.secret).is_not(None))).first()
-    if keys:
-        vault = Vault(keys)
-        match sealed:
-            case (int(account_id), str(secret)):
-                vault.open(account_id, secret)
-        return []
-    if sealed is not None:
-        raise lost_key(settings.key_file)
+        if keys:
+            sealing.require_all_open(session, Vault(keys))
+            return []
+        if sealing.anything_sealed(session):
+            raise lost_key(settings.key_file)
     write_new_key(settings.key_file)
     return [
         _("The secret key is in {file}: keep a copy apart from the backups of the database.", file=settings.key_file)

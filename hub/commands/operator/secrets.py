@@ -36,16 +36,16 @@ def rotate(
     from hub.database import reading, writing
     from hub.domain.audit import OPERATOR
     from hub.secrets import write_new_key
-    from hub.services import connecting
+    from hub.services import sealing
 
     hub = open_hub()
     from_file = not hub.settings.secret_keys
     with reading(hub.engine) as session:
-        connecting.require_all_open(session, hub.vault)  # before any key is made: with a wrong one nothing changes
+        sealing.require_all_open(session, hub.vault)  # before any key is made: with a wrong one nothing changes
     if from_file:
         write_new_key(hub.settings.key_file)
     with writing(hub.engine) as session:
-        count = connecting.seal_again(session, hub.vault, by=OPERATOR, at=hub.now())
+        count = sealing.seal_again(session, hub.vault, by=OPERATOR, at=hub.now())
     dropped = _drop(hub) if drop_old and from_file else 0
     if as_json:
         terminal.say_json({"secrets": count, "new_key": from_file, "dropped": dropped})
@@ -77,11 +77,11 @@ def _drop(hub: Hub) -> int:
     from hub.database import writing
     from hub.domain.audit import OPERATOR, note
     from hub.secrets import Vault, drop_old_keys, read_keys
-    from hub.services import connecting
+    from hub.services import sealing
 
     newest = Vault(read_keys(hub.settings.key_file)[:1])
     with writing(hub.engine) as session:
-        connecting.require_all_open(session, newest)
+        sealing.require_all_open(session, newest)
         count = drop_old_keys(hub.settings.key_file)
         note(session, "secrets.drop", "vault:keys", by=OPERATOR, at=hub.now(), after={"dropped": count})
     return count

@@ -28,13 +28,13 @@ def serve(
     """Serve API and public pages, and publish what is due, until stopped."""
     from hub.commands.operator.opening import open_hub
     from hub.database import reading
-    from hub.services import connecting
+    from hub.services import sealing
 
     hub = open_hub()
     with reading(hub.engine) as session:
         # A wrong key is found now, not when the first post is due.
-        if any(account.secret for account in connecting.list_accounts(session)):
-            connecting.require_all_open(session, hub.vault)
+        if sealing.anything_sealed(session):
+            sealing.require_all_open(session, hub.vault)
     run(hub, reserve(host, port))
 
 
