@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,8 +14,9 @@ from hub.database import reading, writing
 from hub.domain.delivery import DeliveryState
 from hub.domain.errors import Invalid, NotAllowed, NotFound, WrongState
 from hub.domain.person import Person, RoleKind
-from hub.domain.post import Approval, Media, PostState
+from hub.domain.post import Approval, Media, Post, PostDestination, PostState
 from hub.services import approving, drafting, geotargeting
+from hub.services.geotargeting import Planned
 from tests.services.desk import Desk, told
 
 PICTURE = "a" * 64
@@ -612,3 +614,78 @@ def test_the_preview_is_for_those_who_see_the_post(desk: Desk):
             )
 
     assert [(one.account.name, one.text) for one in shown] == [("Page rennes", "Portes ouvertes au CFA")]
+
+
+# --- What is not kept yet -----------------------------------------------------------------------------------
+
+
+def imagined(desk: Desk, by: str = "animator", post_id: int | None = None, **typed: Any) -> list[Planned]:
+    """What a post would become that nobody has saved."""
+    hub = desk.stage.hub
+    with reading(hub.engine) as session:
+        post = drafting.get_post(session, post_id, by=desk.who(by)) if post_id else None
+        draft = desk.typed(**typed)
+        return drafting.preview_typed(
+            session, draft, by=desk.who(by), at=desk.now, terms=desk.terms, rules=hub.rules, post=post
+        )
+
+
+def test_what_is_being_typed_is_previewed_like_the_saved_post(desk: Desk):
+    typed: dict[str, Any] = {
+        "text": "Venez à {territoire}",
+        "audience": ["D-35"],
+        "accounts": None,
+        "link": "https://example.org/cfa",
+    }
+
+    seen = imagined(desk, **typed)
+
+    saved = desk.plan(desk.write(**typed))
+    assert [replace(one, key="", link="") for one in seen] == [replace(one, key="", link="") for one in saved]
+    assert [(one.territory_name, one.text) for one in seen] == [("Ille-et-Vilaine", "Venez à Ille-et-Vilaine")] * 2
+
+
+def test_a_change_is_previewed_with_the_very_links_of_its_post(desk: Desk):
+    post_id = desk.write(link="https://example.org/cfa")
+
+    assert [one.key for one in imagined(desk, post_id=post_id)] == [one.key for one in desk.plan(post_id)]
+
+
+def test_a_change_is_not_taken_for_a_repeat_of_itself(desk: Desk):
+    post_id = desk.approved()
+
+    assert [one.warnings for one in imagined(desk, post_id=post_id)] == [()]
+    assert [len(one.warnings) for one in imagined(desk)] == [1]
+
+
+def test_a_preview_of_what_is_typed_writes_nothing(desk: Desk):
+    post_id = desk.write()
+    hub = desk.stage.hub
+
+    with writing(hub.engine) as session:
+        post = drafting.get_post(session, post_id, by=desk.who("animator"))
+        drafting.preview_typed(
+            session,
+            desk.typed(text="Autrement", accounts=["portal:FR"]),
+            by=desk.who("animator"),
+            at=desk.now,
+            terms=desk.terms,
+            rules=hub.rules,
+            post=post,
+        )
+
+    with reading(hub.engine) as session:
+        assert [one.text for one in session.exec(select(Post))] == ["Portes ouvertes au CFA"]
+        assert [one.account_id for one in session.exec(select(PostDestination))] == [desk.stage.accounts["rennes"]]
+
+
+def test_a_preview_tells_every_problem_of_what_is_typed(desk: Desk):
+    with pytest.raises(Invalid) as error:
+        imagined(desk, text="{ville}", audience=["X-1"], when="2026-01-01T10:00")
+
+    assert [field for field, _message in told(error)] == ["audience", "text", "when"]
+
+
+def test_who_writes_no_posts_previews_none(desk: Desk):
+    with pytest.raises(NotAllowed):
+        imagined(desk, "analyst")
