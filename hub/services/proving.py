@@ -15,7 +15,7 @@ import pyotp
 from sqlalchemy import Engine
 from sqlmodel import Session, col, func, select
 
-from hub.database import writing
+from hub.database import reading, writing
 from hub.domain.audit import CLOCK, note
 from hub.domain.errors import Busy, Invalid, NotAllowed, WrongState
 from hub.domain.person import ACCOUNT_KEEPERS, Actor
@@ -23,7 +23,7 @@ from hub.domain.policy import Policies
 from hub.domain.sign_in import RecoveryCode, SecondFactor
 from hub.language import _
 from hub.secrets import Vault
-from hub.services import joining
+from hub.services import agreeing, joining
 from hub.services.joining import FIRST_WAIT, FREE_TRIES, LONGEST_WAIT
 
 ISSUER: Final = "Relais"
@@ -219,6 +219,18 @@ def require_proof(engine: Engine, vault: Vault, code: str, *, by: Actor, at: dat
     with writing(engine) as session:
         proof = check(session, vault, code, by=by, at=at)
     return require_good(proof, at=at)
+
+
+def require_shown(engine: Engine, vault: Callable[[], Vault], code: str, *, by: Actor, at: datetime) -> None:
+    """Let somebody pass without a browser: their code is right, or none is asked of them."""
+    with reading(engine) as session:
+        on, required = is_on(session, by.id), required_for(by, agreeing.policies(session))
+    if on and not code:
+        raise Invalid(_("Give a code of your authenticator too, or a recovery code."), field="code")
+    if on:
+        require_proof(engine, vault(), code, by=by, at=at)
+    elif required:
+        raise NotAllowed(_("Your role asks for a second factor. Sign in with a browser first, and set it up there."))
 
 
 def require_good(proof: Proof, *, at: datetime) -> Proof:

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from hub import passwords
-from hub.database import reading
+from hub.database import reading, writing
+from hub.domain.sign_in import SecondFactor
 from hub.services import joining
 from tests.commands.conftest import Relais
 
@@ -176,3 +177,19 @@ def test_a_missing_password_file_is_said_in_words(relais, tmp_path):
 
     assert ran.code == 2
     assert "none.txt" in ran.err
+
+
+def test_a_lost_second_factor_is_taken_away_and_noted(relais, engine):
+    relais("user", "add", "ana@example.org", "--name", "Ana")
+    with writing(engine) as session:
+        person = joining.person_by_email(session, "ana@example.org")
+        session.add(SecondFactor(person_id=person.id or 0, secret="sealed", created_at=person.created_at))
+
+    ran = relais("user", "factor", "reset", "ANA@example.org")
+    again = relais("user", "factor", "reset", "ana@example.org")
+    (entry,) = [one for one in json.loads(relais("audit", "--json").out) if one["action"] == "factor.reset"]
+
+    assert (ran.code, ran.out) == (0, "Ana has no second factor any more; their sessions have ended.\n")
+    assert (again.code, again.err.strip()) == (5, "ana@example.org has no second factor.")
+    assert (entry["by_name"], entry["thing"]) == ("operator", f"person:{person.id}")
+    assert relais("user", "factor", "reset", "zoe@example.org").code == 4

@@ -5,12 +5,15 @@ from __future__ import annotations
 from datetime import timedelta
 
 import httpx
+import pyotp
 import pytest
 from sqlmodel import select
 
-from hub.database import reading
+from hub.database import reading, writing
 from hub.domain.errors import Busy
 from hub.domain.person import Token
+from hub.secrets import write_new_key
+from hub.services import agreeing, proving
 from hub.web.app import create_app
 from hub.web.guard import Turnstile
 from tests.stage import NOON, PASSWORD, serving
@@ -44,6 +47,42 @@ def test_after_five_wrong_tries_the_right_one_waits_too(ask: Ask, stage):
     assert ask("POST", "/login", json=right).status_code == 401
     stage.clock.forward(minutes=1)
     assert ask("POST", "/login", json=right).status_code == 200
+
+
+@pytest.fixture
+def secret(stage) -> str:
+    """The authenticator of the coordinator."""
+    hub = stage.hub
+    write_new_key(hub.settings.key_file)
+    with writing(hub.engine) as session:
+        secret = proving.begin(session, hub.vault, by=stage.people["coordinator"], at=hub.now()).secret
+        code = pyotp.TOTP(secret).at(hub.now())
+        proving.confirm(session, hub.vault, code, by=stage.people["coordinator"], at=hub.now())
+    stage.clock.forward(minutes=1)
+    return secret
+
+
+def test_whoever_has_a_second_factor_shows_it_for_a_token_too(ask: Ask, stage, secret: str):
+    right = {"email": "coordinator@example.org", "password": PASSWORD}
+    without = ask("POST", "/login", json=right)
+    wrong = ask("POST", "/login", json=right | {"code": "no code"})
+    good = ask("POST", "/login", json=right | {"code": pyotp.TOTP(secret).at(stage.clock())})
+    again = ask("POST", "/login", json=right | {"code": pyotp.TOTP(secret).at(stage.clock())})
+
+    assert [one.status_code for one in (without, wrong, good, again)] == [422, 422, 200, 422]
+    assert [one["field"] for one in without.json()["problems"]] == ["code"]
+
+
+def test_where_a_second_factor_was_agreed_on_no_token_is_had_without_one(ask: Ask, stage):
+    with writing(stage.hub.engine) as session:
+        agreeing.agree(session, {"second_factor": True}, by=stage.people["administrator"], at=stage.clock())
+
+    statuses = {
+        who: ask("POST", "/login", json={"email": f"{who}@example.org", "password": PASSWORD}).status_code
+        for who in ("animator", "analyst", "coordinator", "administrator")
+    }
+
+    assert statuses == {"animator": 200, "analyst": 200, "coordinator": 403, "administrator": 403}
 
 
 def test_one_address_knocks_so_many_times_a_minute_and_no_more(stage):

@@ -31,6 +31,10 @@ def build() -> typer.Typer:
     app.command("disable", help=_("Shut a person out and revoke their tokens."))(disable)
     app.command("enable", help=_("Let a disabled person in again."))(enable)
     app.command("token", help=_("Make a token for a person, shown once; or list or revoke theirs."))(token)
+    factor = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+    factor.callback()(lambda: None)  # keeps `reset` a command of its own although it is the only one
+    factor.command("reset", help=_("Take a lost second factor away; its owner sets up a new one."))(reset_factor)
+    app.add_typer(factor, name="factor", help=_("The second factor of people."))
     return app
 
 
@@ -212,6 +216,22 @@ def token(
     else:
         columns = [_("Number"), _("Name"), _("Made"), _("Last used"), _("Revoked")]
         terminal.table(columns, (tuple(_cell(value) for value in one.values()) for one in told), right=columns[:1])
+
+
+def reset_factor(email: Email) -> None:
+    """Take away the second factor of somebody who lost it; their sessions end."""
+    from hub.commands import terminal
+    from hub.commands.operator.opening import open_hub
+    from hub.database import writing
+    from hub.domain.audit import OPERATOR
+    from hub.services import joining, proving
+
+    hub = open_hub()
+    with writing(hub.engine) as session:
+        person = joining.person_by_email(session, email)
+        assert person.id is not None
+        proving.reset(session, person.id, by=OPERATOR, at=hub.now())
+    terminal.say(_("{name} has no second factor any more; their sessions have ended.", name=person.name))
 
 
 def _cell(value: object) -> object:

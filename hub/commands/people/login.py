@@ -34,7 +34,13 @@ def login(
     if not password:
         raise Invalid(_("No password was given."))
     name = f"relais login {platform.node()}".strip()[:100]
-    told = where.post("/login", {"email": email, "password": password, "name": name})
+    typed = {"email": email, "password": password, "name": name}
+    try:
+        told = where.post("/login", typed)
+    except Invalid as refused:
+        if not sys.stdin.isatty() or [one.field for one in refused.problems] != ["code"]:
+            raise
+        told = where.post("/login", typed | {"code": str(typer.prompt(_("Code of your authenticator")))})
     client.keep_login(where.url, told["token"])
     terminal.say(_("Good day, {name}. You are logged in at {url}.", name=told["person"]["name"], url=where.url))
 

@@ -10,7 +10,7 @@ from pydantic import StringConstraints
 from hub.database import writing
 from hub.domain.event import Typed
 from hub.domain.person import Actor
-from hub.services import joining
+from hub.services import joining, proving
 from hub.web.api.typed import Answer
 from hub.web.deps import BearerToken, Now, SignedIn, TheHub, WriteDb
 
@@ -23,6 +23,8 @@ class SignIn(Typed):
     email: Annotated[str, StringConstraints(min_length=1, max_length=254)]
     password: Annotated[str, StringConstraints(min_length=1, max_length=1000)]
     name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)] = "relais login"
+    code: Annotated[str, StringConstraints(strip_whitespace=True, max_length=100)] = ""
+    """Of the authenticator, or a recovery code, for whoever has a second factor."""
 
 
 @router.post("/login", summary="Exchange e-mail and password for a token.")
@@ -30,6 +32,7 @@ def login(typed: SignIn, request: Request, hub: TheHub, now: Now) -> Answer:
     """The password is checked outside any transaction, since that is slow on purpose."""
     request.app.state.sign_ins.pass_through(request.client.host if request.client else "", now)
     person = joining.sign_in(hub.engine, typed.email, typed.password, at=now)
+    proving.require_shown(hub.engine, lambda: hub.vault, typed.code, by=person, at=now)
     with writing(hub.engine) as session:
         token = joining.make_token(session, person.id, typed.name, by=person, at=now)
     return {"token": token, "person": _told(person)}
