@@ -23,27 +23,22 @@ SENTENCES: Final[Mapping[str, str]] = {
         "The network refused the question itself. Compare its words with docs/connecting.md, and check again later."
     ),
     # Facebook
-    "token_expired": N_(
-        "The page's token has expired. Sign in to Facebook again and give a new token (account add … --renew)."
-    ),
+    "token_expired": N_("The page's token has expired. Sign in to Facebook again and give a new token."),
     "token_revoked": N_(
         "The page's token was withdrawn: a password changed, the app was removed, or the person lost their "
-        "role on the page. Give a new token (account add … --renew)."
+        "role on the page. Give a new token."
     ),
-    "token_invalid": N_(
-        "Facebook does not recognise the page's token. Copy it again, whole, or make a new one (account add … --renew)."
-    ),
-    "token_expires_soon": N_("The page's token ends on {on}. Give a new one before that day (account add … --renew)."),
+    "token_invalid": N_("Facebook does not recognise the page's token. Copy it again, whole, or make a new one."),
+    "token_expires_soon": N_("The page's token ends on {on}. Give a new one before that day."),
     "data_access_ends_soon": N_(
         "Facebook's leave to read figures ends on {on}. Have the same person sign in to the app again before that day."
     ),
     "not_a_page_token": N_(
-        "This token does not belong to a page (Facebook calls it {type}). Use the page's own token, or add "
-        "the account with --user-token."
+        "This token does not belong to a page (Facebook calls it {type}). Give the page's own token, or "
+        "connect the page anew as the person who works on it."
     ),
     "wrong_page": N_(
-        "The token speaks for another page: {name}, number {found}, not {expected}. Give the token of the "
-        "right page (account add … --renew)."
+        "The token speaks for another page: {name}, number {found}, not {expected}. Give the token of the right page."
     ),
     "wrong_app": N_(
         "The token was made by another app ({found}, not {expected}). Make it with the app whose number is in"
@@ -54,7 +49,7 @@ SENTENCES: Final[Mapping[str, str]] = {
     ),
     "permission_missing": N_(
         "A permission to publish is missing: {permission}. Grant it to the app, check the person's tasks on "
-        "the page, then give a new token (account add … --renew)."
+        "the page, then give a new token."
     ),
     "figures_permission_missing": N_(
         "Relais may publish, but not read figures: {permission} is missing. Grant it to the app, then give a new token."
@@ -76,20 +71,15 @@ SENTENCES: Final[Mapping[str, str]] = {
         "or set RELAIS_FACEBOOK_API_VERSION."
     ),
     # X
-    "keys_refused": N_(
-        "X does not accept the four keys. Make new ones in the developer portal and give them again (account "
-        "add … --renew)."
-    ),
+    "keys_refused": N_("X does not accept the four keys. Make new ones in the developer portal and give them again."),
     "read_only": N_(
-        "The keys may only read. Set the app to “Read and write”, make the access token anew, and give it "
-        "(account add … --renew)."
+        "The keys may only read. Set the app to “Read and write”, make the access token anew, and give it."
     ),
     "not_enrolled": N_(
         "The X app does not belong to a project that may use this API. Put it into one in the developer portal."
     ),
     "not_an_account_token": N_(
-        "These keys are the app's, not the account's. Give the access token and secret made for the account "
-        "(account add … --renew)."
+        "These keys are the app's, not the account's. Give the access token and secret made for the account."
     ),
     "suspended": N_("X has suspended this account. Sign in on x.com, follow what it asks, then check again."),
     "credits_used_up": N_(
@@ -97,8 +87,7 @@ SENTENCES: Final[Mapping[str, str]] = {
         "portal; nothing was sent."
     ),
     "wrong_account": N_(
-        "The keys speak for another account: @{found}, not @{expected}. Give those of the right account "
-        "(account add … --renew)."
+        "The keys speak for another account: @{found}, not @{expected}. Give those of the right account."
     ),
     "renamed": N_(
         "The account is now called @{found} (it was @{expected}). Posts still go out; its name here is out of date."
@@ -112,6 +101,15 @@ SENTENCES: Final[Mapping[str, str]] = {
 
 UNANSWERED: Final = frozenset({"throttled", "unreachable"})
 """Findings that say nothing of the account."""
+
+CURED_BY_KEYS: Final = frozenset(
+    {
+        "data_access_ends_soon", "figures_permission_missing", "keys_refused", "not_a_page_token",
+        "not_an_account_token", "permission_missing", "read_only", "token_expired", "token_expires_soon",
+        "token_invalid", "token_revoked", "wrong_account", "wrong_app", "wrong_page",
+    }
+)  # fmt: skip
+"""Findings that new keys put right."""
 
 LONGEST_WORDS: Final = 200
 

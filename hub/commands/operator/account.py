@@ -299,12 +299,16 @@ def check(
 def _say_findings(account: Account) -> None:
     from hub.commands import terminal
     from hub.services import connecting
+    from hub.services.findings import CURED_BY_KEYS
 
     terminal.say(f"{account.id} {account.name} ({connecting.short_name(account)}): {connecting.light_name(account)}")
     for words in connecting.sentences(account):
         terminal.say(f"  - {words}")
     if account.state.value != "active":
         terminal.say("  - " + connecting.standing(account))
+    if any(found["code"] in CURED_BY_KEYS for found in account.findings):
+        command = f"relais account add {account.network.value} … --renew"
+        terminal.say("  - " + _("New keys are given with “{command}”.", command=command))
 
 
 def pause(
