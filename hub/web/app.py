@@ -9,10 +9,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from fastapi import FastAPI
+from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.staticfiles import StaticFiles
 
 from hub import __version__
-from hub.web import api, portal, problems
+from hub.web import api, portal, problems, staff
 from hub.web.guard import Guard, Turnstile
 from hub.wiring import Hub
 
@@ -33,6 +34,8 @@ def create_app(hub: Hub, *, pulse: Callable[[], object] | None = None) -> FastAP
     if find_spec("hub.web.health") is not None:
         app.include_router(import_module("hub.web.health").router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.include_router(staff.router)
     app.include_router(portal.router)
+    app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     app.add_middleware(Guard, https=hub.settings.public_url.startswith("https://"))
     return app

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections import deque
 from datetime import datetime, timedelta
 from threading import Lock
@@ -15,13 +16,23 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hub.domain.errors import Busy
 from hub.language import LANGUAGES, _, default_language, speaking
-from hub.web.problems import problem
+from hub.web.problems import sorry
 
 log = logging.getLogger("relais.access")
 
 MOST_BYTES: Final = 1024 * 1024
 MOST_PICTURE_BYTES: Final = 12 * 1024 * 1024
-PICTURE_PATH: Final = "/api/v1/media"
+MOST_FORM_BYTES: Final = 42 * 1024 * 1024
+"""A form with four pictures."""
+
+LARGER: Final = (("/api/v1/media", MOST_PICTURE_BYTES), ("/equipe/publications/", MOST_FORM_BYTES))
+"""Addresses that take more than others, by how they begin."""
+
+PRIVATE: Final = ("/api/", "/equipe")
+"""What is behind these is kept by no browser and no proxy, unless the answer itself says how."""
+
+SECRET_TAIL: Final = re.compile(r"^(/equipe/(?:bienvenue|calendrier)/)[^/]{20,}")
+"""Addresses that end in a key: the log shall not open anything."""
 
 CONTENT_POLICY: Final = (
     "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; "
@@ -46,7 +57,7 @@ class Guard:
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 answered.append(message["status"])
-                self._add_headers(scope["path"], MutableHeaders(scope=message))
+                self._add_headers(scope, MutableHeaders(scope=message))
             await send(message)
 
         began = perf_counter()
@@ -54,32 +65,40 @@ class Guard:
             try:
                 await self._guarded(scope, receive, send_guarded)
             except Exception:  # the last net: a bug is told as one, with the headers of every answer
-                log.exception("method=%s path=%s outcome=bug", scope["method"], scope["path"])
+                log.exception("method=%s path=%s outcome=bug", scope["method"], _loggable(scope["path"]))
                 if not answered:
                     sentence = _("This was not expected. Nothing half-done was kept; the log of Relais says more.")
-                    await problem(500, sentence)(scope, receive, send_guarded)
+                    await sorry(scope, 500, sentence)(scope, receive, send_guarded)
         # No query and no address: a query may hold what people typed, an address says who they are.
         milliseconds = round((perf_counter() - began) * 1000)
         status = answered[0] if answered else 0
-        log.info("method=%s path=%s status=%s ms=%s", scope["method"], scope["path"], status, milliseconds)
+        path = _loggable(scope["path"])
+        log.info("method=%s path=%s status=%s ms=%s", scope["method"], path, status, milliseconds)
 
     async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
-        most = MOST_PICTURE_BYTES if scope["path"] == PICTURE_PATH else MOST_BYTES
+        most = next((size for start, size in LARGER if scope["path"].startswith(start)), MOST_BYTES)
         announced = Headers(scope=scope).get("content-length", "0")
         if not (announced.isascii() and announced.isdigit()) or int(announced[:20]) > most:
             sentence = _("The request is larger than this address takes.")
-            await problem(413, sentence, headers={"Connection": "close"})(scope, receive, send)
+            await sorry(scope, 413, sentence, headers={"Connection": "close"})(scope, receive, send)
             return
         await self.app(scope, _counted(receive, most), send)
 
-    def _add_headers(self, path: str, headers: MutableHeaders) -> None:
+    def _add_headers(self, scope: Scope, headers: MutableHeaders) -> None:
+        path = scope["path"]
         headers["X-Content-Type-Options"] = "nosniff"
         headers["Referrer-Policy"] = "same-origin"
         headers["Content-Security-Policy"] = CONTENT_POLICY
         if self.https:
             headers["Strict-Transport-Security"] = "max-age=31536000"
-        if path.startswith("/api/"):
-            headers["Cache-Control"] = "no-store"
+        if path.startswith(PRIVATE):
+            headers.setdefault("Cache-Control", "no-store")
+        elif path.startswith("/static/") and b"v=" in scope["query_string"]:
+            headers["Cache-Control"] = "public, max-age=31536000, immutable"
+
+
+def _loggable(path: str) -> str:
+    return SECRET_TAIL.sub(r"\1…", path)
 
 
 def _counted(receive: Receive, most: int) -> Receive:

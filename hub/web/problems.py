@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
+from starlette.types import Scope
 
 from hub.database import DatabaseTrouble, explained
 from hub.domain.errors import Busy, FieldProblem, HubError, Invalid, NotAllowed, NotFound, NotSignedIn, WrongState
 from hub.language import N_, _
+from hub.web.arriving import entrance_answer
+from hub.web.pages import page
 
 STATUSES: Final[Mapping[type[HubError], int]] = {
     NotFound: 404,
@@ -117,8 +120,34 @@ def problem(
     return JSONResponse(body, status, headers=headers, media_type="application/problem+json")
 
 
+def wants_page(path: str, accepts: str) -> bool:
+    """Whether an answer is for a person at a browser: pages are for people, the API is for programs."""
+    return not path.startswith("/api/") and not accepts.startswith("application/")
+
+
+def _answer(
+    request: Request,
+    status: int,
+    detail: str,
+    problems: Sequence[FieldProblem] = (),
+    *,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """An error as whoever asks can read it."""
+    if not wants_page(request.url.path, request.headers.get("accept", "")):
+        return problem(status, detail, problems, headers=headers)
+    title = _(TITLES[status]) if status in TITLES else str(status)
+    return page(request, "error.html", status=status, headers=headers, title=title, detail=detail, code=status)
+
+
+def sorry(scope: Scope, status: int, detail: str, *, headers: Mapping[str, str] | None = None) -> Response:
+    """The same for an error outside of any route."""
+    return _answer(Request(scope), status, detail, headers=headers)
+
+
 def install(app: FastAPI) -> None:
-    """Have every error of the application answered as a problem document."""
+    """Have every error of the application answered: as a page to people, as a problem document to programs."""
+    app.add_exception_handler(NotSignedIn, _of_stranger)
     app.add_exception_handler(HubError, _of_hub)
     app.add_exception_handler(RequestValidationError, _of_typing)
     app.add_exception_handler(HTTPException, _of_http)
@@ -126,21 +155,32 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(PoolTimeout, _of_database)
 
 
-def _of_hub(request: Request, error: Exception) -> JSONResponse:
+async def _of_stranger(request: Request, error: Exception) -> Response:
+    """Lead people to the entrance; a form that they sent meanwhile goes with them, so that nothing typed is lost."""
+    assert isinstance(error, NotSignedIn)
+    if not wants_page(request.url.path, request.headers.get("accept", "")):
+        return _of_hub(request, error)
+    return await entrance_answer(request, error)
+
+
+def _of_hub(request: Request, error: Exception) -> Response:
     assert isinstance(error, HubError)
     status = next((status for kind, status in STATUSES.items() if isinstance(error, kind)), 500)
     problems = error.problems if isinstance(error, Invalid) else ()
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
-    return problem(status, str(error), problems, headers=headers)
+    return _answer(request, status, str(error), problems, headers=headers)
 
 
-def _of_typing(request: Request, error: Exception) -> JSONResponse:
+def _of_typing(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    problems = list(dict.fromkeys(_field_problem(one) for one in error.errors()))
-    return problem(422, " ".join(dict.fromkeys(one.message for one in problems)), problems)
+    if all(one["loc"][:1] == ("path",) for one in error.errors()) and not request.url.path.startswith("/api/"):
+        return _answer(request, 404, _("There is nothing at this address."))
+    problems = list(dict.fromkeys(field_problem(one) for one in error.errors()))
+    return _answer(request, 422, " ".join(dict.fromkeys(one.message for one in problems)), problems)
 
 
-def _field_problem(told: Mapping[str, Any]) -> FieldProblem:
+def field_problem(told: Mapping[str, Any]) -> FieldProblem:
+    """One thing that a check of typed data found, in the reader's language."""
     place = [str(part) for part in told["loc"]]
     if place and place[0] in {"body", "query", "path", "header", "cookie"}:
         place = place[1:]
@@ -157,20 +197,22 @@ def _words(kind: str, said: str, context: Mapping[str, Any]) -> str:
     return said if sentence is None else _(sentence, **context)
 
 
-def _of_http(request: Request, error: Exception) -> JSONResponse:
+def _of_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     sentences = {
         404: _("There is nothing at this address."),
         405: _("This address does not take {method}.", method=request.method),
         413: _("The request is larger than this address takes."),
     }
-    return problem(error.status_code, sentences.get(error.status_code, str(error.detail)), headers=error.headers)
+    return _answer(
+        request, error.status_code, sentences.get(error.status_code, str(error.detail)), headers=error.headers
+    )
 
 
-def _of_database(request: Request, error: Exception) -> JSONResponse:
+def _of_database(request: Request, error: Exception) -> Response:
     """A database that is locked, full or away: nothing was kept, and it is worth trying again."""
     try:
         with explained(request.app.state.hub.engine):
             raise error
     except DatabaseTrouble as trouble:
-        return problem(503, str(trouble), headers={"Retry-After": "5"})
+        return _answer(request, 503, str(trouble), headers={"Retry-After": "5"})

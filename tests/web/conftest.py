@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,10 @@ import httpx
 import pytest
 from sqlalchemy import Engine
 
+from hub.database import writing
+from hub.services import visiting
 from hub.web.app import create_app
+from hub.web.security import form_token
 from tests.stage import Stage, build_stage, serving
 
 
@@ -49,6 +52,56 @@ def ask(stage: Stage) -> Iterator[Ask]:
     """The application, served for real."""
     with serving(create_app(stage.hub)) as url, httpx.Client(base_url=url, trust_env=False) as client:
         yield Ask(client, stage)
+
+
+class Browser:
+    """Somebody at the pages: keeps cookies, sends forms with the token of the page, follows where it is led."""
+
+    def __init__(self, url: str, stage: Stage, who: str | None = None) -> None:
+        self.client = httpx.Client(base_url=url, trust_env=False, headers={"Accept-Language": "en"})
+        self.stage = stage
+        if who:
+            with writing(stage.hub.engine) as session:
+                plain = visiting.enter(session, stage.people[who].id, device="tests", at=stage.clock())
+            self.client.cookies.set("relais", plain)
+
+    def get(self, path: str, *, follow: bool = True, **rest: Any) -> httpx.Response:
+        """A page, by way of what leads to it."""
+        return self.client.get(path, follow_redirects=follow, **rest)
+
+    @property
+    def token(self) -> str:
+        """A token for forms, as any page of ours would hold it."""
+        if not (self.client.cookies.get("relais") or self.client.cookies.get("relais-visiteur")):
+            self.get("/equipe/connexion")
+        return form_token(self.client.cookies.get("relais") or self.client.cookies["relais-visiteur"])
+
+    def post(
+        self, path: str, fields: dict[str, Any] | None = None, *, follow: bool = True, **rest: Any
+    ) -> httpx.Response:
+        """Send a form; a list is a field that is given several times."""
+        return self.client.post(path, data={"csrf": self.token} | (fields or {}), follow_redirects=follow, **rest)
+
+
+@pytest.fixture
+def url(stage: Stage) -> Iterator[str]:
+    """The application, served for real, by its address."""
+    with serving(create_app(stage.hub)) as url:
+        yield url
+
+
+@pytest.fixture
+def browse(url: str, stage: Stage) -> Iterator[Callable[..., Browser]]:
+    """`browse("animator")` is a browser in which that person is signed in; `browse()` is a stranger's."""
+    opened: list[Browser] = []
+
+    def at(who: str | None = None) -> Browser:
+        opened.append(Browser(url, stage, who))
+        return opened[-1]
+
+    yield at
+    for one in opened:
+        one.client.close()
 
 
 def a_draft(**changed: Any) -> dict[str, Any]:

@@ -1,0 +1,14 @@
+"""Pages of those who work here, under /equipe: each room is one place of the menu."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from hub.web.security import FromOwnPage
+from hub.web.staff import entrance
+
+router = APIRouter(prefix="/equipe", include_in_schema=False, dependencies=[FromOwnPage])
+
+# In this order: a fixed address before one with a number in its place.
+for room in (entrance,):
+    router.include_router(room.router)
