@@ -1,0 +1,262 @@
+"""The audit in words: who did what to which thing, so that nobody needs to know how it is stored."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlmodel import Session, col, select
+
+from hub.domain.account import Account
+from hub.domain.audit import CLOCK, OPERATOR, AuditEntry
+from hub.domain.delivery import Delivery
+from hub.domain.person import Person, RoleKind, Token
+from hub.domain.post import Post
+from hub.domain.territory import Atlas
+from hub.language import N_, _
+from hub.services import geotargeting
+from hub.services.joining import ROLE_NAMES
+from hub.services.showing import title
+
+DEEDS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
+    "post": (
+        N_("Posts"),
+        {
+            "post.draft": N_("wrote a post"),
+            "post.change": N_("changed a post"),
+            "post.submit": N_("handed in a post"),
+            "post.approve": N_("approved a post"),
+            "post.return": N_("returned a post"),
+            "post.withdraw": N_("withdrew a post"),
+            "post.move": N_("moved a post in time"),
+            "post.expire": N_("let a post expire"),
+            "post.archive": N_("put a post away"),
+        },
+    ),
+    "delivery": (
+        N_("Deliveries"),
+        {
+            "delivery.resolve": N_("decided about a delivery"),
+            "delivery.cancel": N_("cancelled a delivery"),
+            "delivery.remove": N_("asked to take a live post down"),
+            "delivery.removed": N_("took a live post down"),
+            "delivery.late": N_("stopped a delivery that was too late"),
+            "delivery.duplicate": N_("found a delivery that was out twice"),
+        },
+    ),
+    "account": (
+        N_("Accounts"),
+        {
+            "account.add": N_("connected an account"),
+            "account.rename": N_("renamed an account"),
+            "account.renew": N_("renewed the keys of an account"),
+            "account.check": N_("found an account changed"),
+            "account.pause": N_("paused an account"),
+            "account.resume": N_("resumed an account"),
+            "account.rest": N_("let an account rest: the network refuses its authorisation"),
+            "account.block": N_("noted that the network blocks an account"),
+        },
+    ),
+    "person": (
+        N_("People"),
+        {
+            "person.add": N_("added a person"),
+            "person.password": N_("set a password"),
+            "person.disable": N_("shut a person out"),
+            "person.enable": N_("let a person in again"),
+            "person.throttle": N_("had a person wait after wrong passwords"),
+            "person.mails": N_("chose when mails come"),
+        },
+    ),
+    "role": (N_("Roles"), {"role.give": N_("gave a role"), "role.take": N_("took a role away")}),
+    "ticket": (
+        N_("Links"),
+        {"ticket.invitation": N_("made an invitation link"), "ticket.reset": N_("made a link for a new password")},
+    ),
+    "session": (
+        N_("Sessions"),
+        {
+            "session.open": N_("signed in"),
+            "session.end": N_("ended a session"),
+            "session.end_all": N_("ended all sessions"),
+        },
+    ),
+    "factor": (
+        N_("Second factor"),
+        {
+            "factor.begin": N_("began to set up a second factor"),
+            "factor.confirm": N_("turned a second factor on"),
+            "factor.recover": N_("used a recovery code"),
+            "factor.codes": N_("made new recovery codes"),
+            "factor.off": N_("turned a second factor off"),
+            "factor.reset": N_("took a lost second factor away"),
+            "factor.throttle": N_("had a person wait after wrong codes"),
+        },
+    ),
+    "token": (N_("Tokens"), {"token.make": N_("made a token"), "token.revoke": N_("revoked a token")}),
+    "policy": (N_("Settings"), {"policy.agree": N_("changed the settings")}),
+    "hold": (
+        N_("Emergency stop"),
+        {
+            "hold.on": N_("stopped all publishing"),
+            "hold.off": N_("let publishing go on"),
+            "hold.restored": N_("began again after a restore"),
+        },
+    ),
+    "keys": (
+        N_("Geographical keys"),
+        {"keys.import": N_("brought in geographical keys"), "keys.review": N_("reviewed geographical keys")},
+    ),
+    "secrets": (
+        N_("Secret keys"),
+        {"secrets.rotate": N_("put all secrets under a new key"), "secrets.drop": N_("dropped old secret keys")},
+    ),
+    "reference": (N_("Reference data"), {"reference.load": N_("loaded reference data")}),
+}
+"""Every action that is noted, by kind, as it follows the name of who did it."""
+
+_NAMES: Final[Mapping[str, str]] = {
+    "state": N_("state"),
+    "reason": N_("reason"),
+    "text": N_("text"),
+    "when": N_("when"),
+    "audience": N_("audience"),
+    "accounts": N_("accounts"),
+    "email": N_("e-mail"),
+    "name": N_("name"),
+    "password": N_("password chosen"),
+    "role": N_("role"),
+    "territory": N_("territory"),
+    "person": N_("person"),
+    "failures": N_("wrong tries"),
+    "tokens_revoked": N_("tokens revoked"),
+    "codes_left": N_("recovery codes left"),
+    "sessions": N_("sessions"),
+    "light": N_("health"),
+    "findings": N_("findings"),
+    "silence_days": N_("silence, in days"),
+    "token_warning_days": N_("warning before the end of a token, in days"),
+    "expiry_warning_hours": N_("warning before an approval expires, in hours"),
+    "approval_lead_hours": N_("time to approve, in hours"),
+    "second_factor": N_("second factor required"),
+    "usual_time": N_("usual time"),
+    "daily_mail_hour": N_("hour of the daily mail"),
+    "quiet_windows": N_("quiet times"),
+}
+
+
+@dataclass(frozen=True)
+class Change:
+    """One value of an entry, before and after; empty where there is none."""
+
+    name: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class Deed:
+    """One line of the audit as people read it."""
+
+    id: int
+    at: datetime
+    who: str
+    what: str
+    about: str
+    """The thing by its name; empty where the words say it all."""
+    kind: str
+    """Of the thing: `post`, `person` and so on."""
+    number: int | None
+    changes: tuple[Change, ...]
+
+
+def action_name(action: str) -> str:
+    """An action in words; as it is stored when this version does not know it."""
+    _kind, names = DEEDS.get(action.partition(".")[0], ("", {}))
+    return _(names[action]) if action in names else action
+
+
+def actor_name(name: str) -> str:
+    """Who did it: people by their names, others in words."""
+    return {CLOCK: _("Relais itself"), OPERATOR: _("An operator at the machine")}.get(name, name)
+
+
+def deeds(session: Session, entries: Sequence[AuditEntry]) -> list[Deed]:
+    """These entries in words, in their order."""
+    names = _names_of_things(session, entries)
+    territories = geotargeting.atlas(session)
+    return [
+        Deed(
+            id=entry.id or 0,
+            at=entry.at,
+            who=actor_name(entry.by_name),
+            what=action_name(entry.action),
+            about=names.get(entry.thing, ""),
+            kind=entry.thing.partition(":")[0],
+            number=_number(entry.thing),
+            changes=_changes(entry, territories),
+        )
+        for entry in entries
+    ]
+
+
+def _number(thing: str) -> int | None:
+    number = thing.partition(":")[2]
+    return int(number) if number.isascii() and number.isdigit() else None
+
+
+def _names_of_things(session: Session, entries: Sequence[AuditEntry]) -> dict[str, str]:
+    """What each thing is called, read together by kind."""
+    wanted: dict[str, set[int]] = {}
+    for entry in entries:
+        number = _number(entry.thing)
+        if number is not None:
+            wanted.setdefault(entry.thing.partition(":")[0], set()).add(number)
+    told: dict[str, str] = {}
+    if numbers := wanted.get("post"):
+        for number, text in session.exec(select(Post.id, Post.text).where(col(Post.id).in_(numbers))):
+            told[f"post:{number}"] = _("no. {number}, {title}", number=number, title=title(text, 60))
+    if numbers := wanted.get("person"):
+        for number, name in session.exec(select(Person.id, Person.name).where(col(Person.id).in_(numbers))):
+            told[f"person:{number}"] = name
+    if numbers := wanted.get("account"):
+        for number, name in session.exec(select(Account.id, Account.name).where(col(Account.id).in_(numbers))):
+            told[f"account:{number}"] = name
+    if numbers := wanted.get("delivery"):
+        query = select(Delivery.id, Account.name, Delivery.text).join(Account, col(Account.id) == Delivery.account_id)
+        for number, name, text in session.exec(query.where(col(Delivery.id).in_(numbers))):
+            told[f"delivery:{number}"] = _("{account}, {title}", account=name, title=title(text, 60))
+    if numbers := wanted.get("token"):
+        query = select(Token.id, Token.name, Person.name).join(Person, col(Person.id) == Token.person_id)
+        for number, name, holder in session.exec(query.where(col(Token.id).in_(numbers))):
+            told[f"token:{number}"] = _("{name} of {person}", name=name, person=holder)
+    return told
+
+
+def _changes(entry: AuditEntry, territories: Atlas) -> tuple[Change, ...]:
+    before, after = entry.before or {}, entry.after or {}
+    names = [*before, *(name for name in after if name not in before)]
+    return tuple(
+        Change(
+            _(_NAMES[name]) if name in _NAMES else name,
+            _shown(name, before.get(name), territories),
+            _shown(name, after.get(name), territories),
+        )
+        for name in names
+    )
+
+
+def _shown(name: str, value: Any, territories: Atlas) -> str:
+    """A stored value as it is read: choices and territories by name, the rest as it is."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if name == "role" and value in set(RoleKind):
+        return _(ROLE_NAMES[RoleKind(value)])
+    if name == "territory" and value in territories:
+        return territories.name(value)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
