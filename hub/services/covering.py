@@ -21,7 +21,7 @@ from hub.domain.gate import OPEN
 from hub.domain.person import Actor
 from hub.domain.policy import Policies
 from hub.domain.post import Post, PostAudience, PostState
-from hub.domain.territory import COUNTRY, Atlas, Level, search_key
+from hub.domain.territory import COUNTRY, Atlas, Level, Territory, lineage, search_key
 from hub.language import _
 from hub.services import geotargeting
 from hub.services.showing import title
@@ -31,6 +31,9 @@ COMING: Final = (DeliveryState.WAITING, DeliveryState.CLAIMED, DeliveryState.SEN
 
 AROUND: Final = timedelta(hours=14)
 """No clock on Earth is further from UTC."""
+
+RECENT: Final = timedelta(days=30)
+"""Last posts are looked for in this time first: further back only for territories that were silent all along."""
 
 NEAR: Final = 8
 """How many posts to come, and last ones, are told of one territory."""
@@ -189,9 +192,16 @@ class _Places:
         """The académie that holds a territory, or itself when it is wider; None when it is not this person's."""
         if code not in self._known:
             mine = code in self.land and any(self.land.meet(code, other) for other in self.own)
-            academies = self.land.academies_of([code]) if mine else []
-            self._known[code] = (academies[0] if len(academies) == 1 else code) if mine else None
+            self._known[code] = self._line(code) if mine else None
         return self._known[code]
+
+    def _line(self, code: str) -> str:
+        nodes = self.land.nodes
+        for above in lineage(nodes[code].path):
+            if nodes[above].level is Level.ACADEMIE:
+                return above
+        below = self.land.academies_of([code])
+        return below[0] if len(below) == 1 else code
 
     def line_of(self, meant: _Land) -> str | None:
         """The line of a delivery: of its gate, without one of its account; X has no gates, there the audience tells.
@@ -249,19 +259,24 @@ class _Facts:
 def _read(session: Session, *, by: Actor, at: datetime, most: int) -> _Facts:
     """Everything that the board tells, in as many questions however many posts and territories there are."""
     own = by.territories()
-    last = _nearest(session, [DeliveryState.SENT], col(Delivery.sent_at), latest=True, most=most) if own else []
-    coming = _nearest(session, COMING, col(Delivery.due_at), latest=False, most=most) if own else []
-    week = _around(session, at) if own else []
+    recent = col(Delivery.due_at) >= at - RECENT
+    last = _nearest(session, recent, col(Delivery.state) == DeliveryState.SENT, latest=True, most=most)
+    coming = _nearest(session, col(Delivery.state).in_(COMING), latest=False, most=most)
+    week = _around(session, at)
     waiting = session.execute(
         select(PostAudience.territory_code, PostAudience.post_id)
         .join(Post, col(Post.id) == col(PostAudience.post_id))
         .where(Post.state == PostState.SUBMITTED)
     ).all()
     accounts = session.exec(select(Account).order_by(col(Account.network), col(Account.id))).all()
-    codes = {code for _one, meant in (*last, *coming, *week) for code in (meant.territory, meant.audience)}
-    codes |= {code for code, _post_id in waiting} | {account.territory_code for account in accounts}
-    places = _Places(geotargeting.atlas(session, [*codes, *own]), own)
-    facts = _Facts(places, places.sorted(last, latest=True), places.sorted(coming), places.sorted(week))
+    codes = {code for code, _post_id in waiting} | {account.territory_code for account in accounts} | set(own)
+    places = _places(session, codes, [*last, *coming, *week], own)
+    told = places.sorted(last, latest=True)
+    if silent := [code for code in (COUNTRY, *places.territories()) if len(told.get(code, [])) < most]:
+        older = _older(session, silent, places.land, at=at, most=most)
+        places = _places(session, codes, [*last, *older, *coming, *week], own)
+        told = places.sorted({*last, *older}, latest=True)
+    facts = _Facts(places, told, places.sorted(coming), places.sorted(week))
     for code, post_id in waiting:
         if line := places.line(code):
             facts.waiting.setdefault(line, set()).add(post_id)
@@ -269,6 +284,24 @@ def _read(session: Session, *, by: Actor, at: datetime, most: int) -> _Facts:
         if line := places.line(account.territory_code):
             facts.accounts.setdefault(line, []).append(account)
     return facts
+
+
+def _places(session: Session, codes: set[str], rows: Iterable[tuple[Told, _Land]], own: Sequence[str]) -> _Places:
+    named = {code for _one, meant in rows for code in (meant.territory, meant.audience)}
+    return _Places(geotargeting.atlas(session, codes | named), own)
+
+
+def _older(session: Session, codes: Sequence[str], land: Atlas, *, at: datetime, most: int) -> list[tuple[Told, _Land]]:
+    """The last deliveries of these territories that are not recent: by their own land, and by that of their posts."""
+    upper = [code for code in land.nodes if any(land.within(code, one) for one in codes if one != COUNTRY)]
+    within = select(Territory.code).where(
+        col(Territory.code).in_([*upper, COUNTRY]) | col(Territory.parent_code).in_(upper)
+    )
+    old = (col(Delivery.state) == DeliveryState.SENT, col(Delivery.due_at) < at - RECENT)
+    return [
+        *_nearest(session, *old, col(Delivery.territory_code).in_(within), latest=True, most=most),
+        *_nearest(session, *old, col(PostAudience.territory_code).in_(within), latest=True, most=most),
+    ]
 
 
 _GATED: Final = col(Delivery.gate_key) != OPEN
@@ -290,15 +323,14 @@ def _of_audience(moment: Any, *also: ColumnElement[Any]) -> Any:
     ).join(PostAudience, col(PostAudience.post_id) == col(Delivery.post_id))
 
 
-def _nearest(
-    session: Session, states: Sequence[DeliveryState], moment: Any, *, latest: bool, most: int
-) -> list[tuple[Told, _Land]]:
-    """The last deliveries of each land in these states, or the first ones: so many of each."""
+def _nearest(session: Session, *which: ColumnElement[bool], latest: bool, most: int) -> list[tuple[Told, _Land]]:
+    """The last of these deliveries for each land, or the next ones: so many of each."""
+    moment: Any = col(Delivery.sent_at) if latest else col(Delivery.due_at)
     place = func.row_number().over(
         partition_by=(Delivery.territory_code, Delivery.provenance, _GATED, PostAudience.territory_code),
         order_by=(moment.desc() if latest else moment.asc(), col(Delivery.id)),
     )
-    ranked = _of_audience(moment, place.label("place")).where(col(Delivery.state).in_(states)).subquery()
+    ranked = _of_audience(moment, place.label("place")).where(*which).subquery()
     return _told(session.execute(sqlalchemy.select(*list(ranked.c)[:-1]).where(ranked.c.place <= most)))
 
 

@@ -170,6 +170,25 @@ def test_a_territory_is_silent_from_the_agreed_number_of_days_on(desk: Desk, day
     assert (told.silence, told.silent) == (days, silent)
 
 
+@pytest.mark.parametrize(
+    ("audience", "accounts", "lines"),
+    [
+        (["D-35"], ["facebook:A-14"], ["A-14"]),
+        (["C-35238", "A-32"], ["portal:FR"], ["A-32", "A-14"]),
+        (["D-35"], ["x:FR"], ["A-14"]),
+        (["FR"], ["facebook:FR"], ["FR"]),
+    ],
+)
+def test_the_last_post_is_found_however_long_ago_it_was(desk: Desk, audience, accounts, lines):
+    sent(desk, approved_by_deputy(desk, audience=audience, accounts=accounts, accepts_unlimited=accounts == ["x:FR"]))
+
+    told = board(desk, at=TUESDAY + timedelta(days=400))
+
+    assert [(one.code, one.silence) for one in (*told.wider, *told.territories) if one.last] == [
+        (code, 400) for code in lines
+    ]
+
+
 def test_the_agreement_on_silence_is_followed(desk: Desk):
     published(desk)
 
