@@ -12,6 +12,7 @@ from hub.wiring import Hub
 from schedules.collect import collect_due
 from schedules.dispatch import dispatch_due, end_leases, expire_due
 from schedules.engine import Embedded, Job
+from schedules.mails import mail_due
 from schedules.reconcile import reconcile_due, take_down_due, tidy_due
 
 JOBS: Final = (
@@ -22,6 +23,7 @@ JOBS: Final = (
     Job(Task.REMOVE, timedelta(seconds=2), take_down_due),
     Job(Task.COLLECT, timedelta(seconds=10), collect_due),
     Job(Task.TIDY, timedelta(minutes=1), tidy_due, settles=False),
+    Job(Task.MAIL, timedelta(seconds=20), mail_due),
 )
 """What time knocks for. Each looks at the table; nothing is scheduled ahead."""
 

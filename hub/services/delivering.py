@@ -559,6 +559,8 @@ class Task(StrEnum):
     REMOVE = "remove"
     EXPIRE = "expire"
     TIDY = "tidy"
+    MAIL = "mail"
+    """Never on the agenda: what there is to tell is found by looking, and being told may be late; going out may not."""
 
 
 @dataclass(frozen=True)

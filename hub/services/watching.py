@@ -16,7 +16,7 @@ from hub.domain.delivery import Delivery, DeliveryState
 from hub.domain.gate import GeoKey
 from hub.domain.territory import Level, Territory
 from hub.language import _, ngettext
-from hub.services import connecting, delivering
+from hub.services import connecting, delivering, notifying
 
 OVERDUE = timedelta(minutes=5)
 """A delivery that nobody claimed so long after it was due, though its account may be called, means a dead clock."""
@@ -30,7 +30,7 @@ DISK_RED, DISK_AMBER = 50 * 2**20, 500 * 2**20
 
 @dataclass(frozen=True)
 class Sign:
-    """One thing that was looked at; `area` is clock, database, disk, accounts, keys, deliveries or hold."""
+    """One thing that was looked at; `area` is clock, database, disk, accounts, keys, deliveries, mails or hold."""
 
     area: str
     light: Light
@@ -60,7 +60,7 @@ def disk(home: Path) -> Sign:
 
 def signs(session: Session, *, at: datetime) -> list[Sign]:
     """Everything that the database tells of the hub's health, the worst first within each area."""
-    return [*_hold(session), *_accounts(session, at), *_deliveries(session, at), *_keys(session)]
+    return [*_hold(session), *_accounts(session, at), *_deliveries(session, at), *_mails(session, at), *_keys(session)]
 
 
 def _hold(session: Session) -> Iterator[Sign]:
@@ -155,6 +155,34 @@ def _deliveries(session: Session, at: datetime) -> Iterator[Sign]:
 
 def _in_state(session: Session, state: DeliveryState) -> int:
     return session.exec(select(func.count()).select_from(Delivery).where(Delivery.state == state)).one()
+
+
+def _mails(session: Session, at: datetime) -> Iterator[Sign]:
+    kept = notifying.backlog(session, at=at)
+    if kept.waiting:
+        text = ngettext(
+            "{count} message to somebody waits: mails do not leave. {why} It is tried again; look at RELAIS_SMTP_URL.",
+            "{count} messages to people wait: mails do not leave. {why} It is tried again; look at RELAIS_SMTP_URL.",
+            kept.waiting,
+            why=kept.why,
+        )
+        yield Sign("mails", Light.AMBER, text)
+    elif kept.given_up:
+        text = ngettext(
+            "{count} message to somebody was given up in the last seven days. {why}",
+            "{count} messages to people were given up in the last seven days. {why}",
+            kept.given_up,
+            why=kept.why,
+        )
+        yield Sign("mails", Light.AMBER, text)
+
+
+def post_office(mail_folder: Path | None, *, public: bool) -> Sign:
+    """Where mails go: a file that nobody receives is care for those whom others reach, and none while trying out."""
+    if mail_folder is None:
+        return Sign("mails", Light.GREEN, _("Mails leave through the mail server of RELAIS_SMTP_URL."))
+    text = _("Mails become files in {folder}: nobody receives them until RELAIS_SMTP_URL is set.", folder=mail_folder)
+    return Sign("mails", Light.AMBER if public else Light.GREEN, text)
 
 
 def _keys(session: Session) -> Iterator[Sign]:

@@ -42,6 +42,7 @@ def examine(hub: Hub) -> list[Sign]:
     from hub.domain.errors import HubError
     from hub.services import sealing, watching
     from hub.services.watching import Sign
+    from hub.settings import is_loopback
 
     found = [Sign("database", Light.GREEN, _("Database: ours and up to date."))]
     lock = FileLock(hub.settings.lock_file)
@@ -51,6 +52,8 @@ def examine(hub: Hub) -> list[Sign]:
     except Timeout:
         found.append(Sign("clock", Light.GREEN, _("Clock: a Relais is publishing from this folder.")))
     found.append(watching.disk(hub.settings.home))
+    folder = None if hub.settings.smtp_url else hub.settings.mail_folder
+    found.append(watching.post_office(folder, public=not is_loopback(hub.settings.public_url)))
     with reading(hub.engine) as session:
         try:
             opened = sealing.require_all_open(session, hub.vault)
