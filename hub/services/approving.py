@@ -172,6 +172,13 @@ def _kept(planned: Sequence[Planned], reasons: Mapping[Place, str], made: Collec
     return {one.destination: reasons.get(_place(one), unseen) for one in planned if _place(one) not in made}
 
 
+def held_back(session: Session, post: Post, planned: Sequence[Planned]) -> dict[str, str]:
+    """Destination → reason, for what of an approved post may still be released; nothing of any other post."""
+    if post.state is not PostState.APPROVED:
+        return {}
+    return _kept(planned, _reasons(session, post), _made(session, post))
+
+
 def _matching(planned: Sequence[Planned], reference: str) -> list[Planned]:
     """What a reference points at: one destination, or with `3` or `facebook:A-14` every delivery of that account."""
     account = reference.casefold()

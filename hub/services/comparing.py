@@ -15,11 +15,11 @@ from sqlmodel import Session, col, select
 
 from hub.domain.account import Account
 from hub.domain.audit import AuditEntry
-from hub.domain.clock import LOCAL, Fold
+from hub.domain.clock import Fold
 from hub.domain.person import Person
 from hub.domain.post import KIND_NAMES, Approval, Post, PostVersion
 from hub.language import _
-from hub.services import drafting, geotargeting
+from hub.services import choosing, drafting, geotargeting
 from hub.services.describing import Fact, facts, moment
 from hub.services.drafting import Draft
 
@@ -236,9 +236,8 @@ def _facts(typed: Draft, names: Names) -> dict[str, Fact]:
 
 
 def _when(typed: Draft) -> str:
-    zone = _("local time of each territory") if typed.zone == LOCAL else typed.zone
     fold = {None: "", Fold.EARLIER: _(", the earlier one"), Fold.LATER: _(", the later one")}[typed.fold]
-    return f"{moment(typed.when)} ({zone}){fold}"
+    return f"{moment(typed.when)} ({choosing.zone_name(typed.zone)}){fold}"
 
 
 def _end(typed: Draft) -> str:

@@ -25,6 +25,10 @@ URGENT: Final = timedelta(hours=24)
 """What goes out so soon is shown as urgent."""
 
 
+MOST_PLANNED: Final = 200
+"""So many posts are planned for one page."""
+
+
 @dataclass(frozen=True)
 class Waiting:
     """A post that waits for a yes, as it would go out now."""
@@ -85,10 +89,25 @@ def waiting(
     rules: Mapping[Network, Rules],
     kind: Kind | None = None,
     territory: str | None = None,
-    limit: int = 200,
+    urgent: bool = False,
+    troubled: bool = False,
+    after: int | None = None,
+    limit: int = MOST_PLANNED,
 ) -> list[Waiting]:
-    """What this person may approve, next due first, planned together; of one kind, or reaching a territory."""
-    ids = _ids(session, by, Wanted(kind=kind, territory=territory))[:limit]
+    """What this person may approve, next due first, planned together; `after` is the post to go on from.
+
+    Of one kind, reaching a territory, due soon, or with something that stands in the way or must have been seen.
+    """
+    soon = at + URGENT + timedelta(microseconds=1) if urgent else None
+    ids = _ids(session, by, Wanted(kind=kind, territory=territory, until=soon))
+    ids = ids[ids.index(after) + 1 :] if after in ids else ids
+    found = _planned(session, ids[: MOST_PLANNED if troubled else limit], at=at, terms=terms, rules=rules)
+    return [one for one in found if one.troubled or not troubled][:limit]
+
+
+def _planned(
+    session: Session, ids: Sequence[int], *, at: datetime, terms: Terms, rules: Mapping[Network, Rules]
+) -> list[Waiting]:
     found = session.exec(select(Post).where(col(Post.id).in_(ids)).order_by(*_BY_DUE_TIME)).all()
     plans = geotargeting.plans(session, found, terms=terms, rules=rules, at=at) if found else []
     looked_at = set(session.exec(select(Approval.post_id).where(col(Approval.post_id).in_(ids))))

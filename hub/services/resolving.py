@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -28,7 +28,6 @@ from hub.domain.delivery import (
 )
 from hub.domain.errors import Invalid, NotAllowed, NotFound, WrongState
 from hub.domain.person import WRITERS, Actor
-from hub.domain.post import PostAudience
 from hub.language import _
 from hub.services import connecting, delivering, drafting, geotargeting
 
@@ -101,15 +100,24 @@ def attempts_of(session: Session, delivery_id: int) -> list[Attempt]:
 
 def may_decide(session: Session, delivery: Delivery, by: Actor) -> bool:
     """Whether this person may decide about a delivery: a writing role for its whole territory."""
-    audience = list(session.exec(select(PostAudience.territory_code).where(PostAudience.post_id == delivery.post_id)))
-    codes = (delivery.gate or {}).get("territories") or [delivery.territory_code]
-    known = geotargeting.atlas(session, [*codes, *audience, *by.territories()])
-    return by.holds_for_all(known, WRITERS, codes)
+    return delivery.id in _decidable_ones(session, [delivery], by)
 
 
 def allowed_actions(session: Session, delivery: Delivery, by: Actor) -> list[Action]:
     """What this person may do about this delivery now."""
-    return actions(delivery) if may_decide(session, delivery, by) else []
+    return actions_of(session, [delivery], by)[delivery.id or 0]
+
+
+def actions_of(session: Session, some: Sequence[Delivery], by: Actor) -> dict[int, list[Action]]:
+    """What this person may do about each of several deliveries now, found together."""
+    theirs = _decidable_ones(session, some, by)
+    return {one.id or 0: actions(one) if one.id in theirs else [] for one in some}
+
+
+def _decidable_ones(session: Session, some: Sequence[Delivery], by: Actor) -> set[int | None]:
+    land = {one.id: list((one.gate or {}).get("territories") or [one.territory_code]) for one in some}
+    known = geotargeting.atlas(session, [*by.territories(), *(code for codes in land.values() for code in codes)])
+    return {number for number, codes in land.items() if by.holds_for_all(known, WRITERS, codes)}
 
 
 def _decidable(session: Session, delivery_id: int, action: Action, *, by: Actor) -> Delivery:

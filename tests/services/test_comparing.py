@@ -74,7 +74,7 @@ def test_a_post_that_says_the_same_has_no_difference():
                 (
                     "When",
                     "10/11/2026 at 18:00 (local time of each territory)",
-                    "11/11/2026 at 08:00 (Europe/Paris)",
+                    "11/11/2026 at 08:00 (time of Paris)",
                 )
             ],
         ),
@@ -84,8 +84,8 @@ def test_a_post_that_says_the_same_has_no_difference():
             [
                 (
                     "When",
-                    "10/11/2026 at 18:00 (Europe/Paris), the earlier one",
-                    "10/11/2026 at 18:00 (Europe/Paris), the later one",
+                    "10/11/2026 at 18:00 (time of Paris), the earlier one",
+                    "10/11/2026 at 18:00 (time of Paris), the later one",
                 )
             ],
         ),

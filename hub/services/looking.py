@@ -1,0 +1,155 @@
+"""Everything that one person sees of one post, read together: its words, plans, deliveries, and what they may do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session, col, select
+
+from channels import Network, Rules
+from hub.domain.account import Account
+from hub.domain.delivery import Action, Delivery
+from hub.domain.errors import NotFound
+from hub.domain.event import Event
+from hub.domain.person import Actor, Person
+from hub.domain.post import Media, Post, PostMedia, PostState, Progress, progress
+from hub.language import _
+from hub.services import approving, comparing, describing, drafting, geotargeting, resolving, telling
+from hub.services.comparing import Look
+from hub.services.describing import Fact
+from hub.services.geotargeting import Planned, Terms
+from hub.services.showing import title
+
+UNDECIDED = frozenset({PostState.DRAFT, PostState.SUBMITTED, PostState.RETURNED})
+"""States in which a post would still become what its plan says."""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One delivery as a page shows it."""
+
+    delivery: Delivery
+    account: Account
+    name: str
+    """Where it goes, told apart from others on the same account."""
+    territory: str
+    figures: str
+    actions: Sequence[Action]
+
+
+@dataclass(frozen=True)
+class Sight:
+    """A post and all that belongs to it."""
+
+    post: Post
+    title: str
+    parts: geotargeting.Whole
+    audience: Sequence[str]
+    """Names of territories."""
+    people: Mapping[int, str]
+    facts: Sequence[Fact]
+    planned: Sequence[Planned]
+    fingerprint: str
+    look: Look | None
+    steps: Sequence[str]
+    deliveries: Sequence[Sent]
+    held: Mapping[str, str]
+    """Destination → reason, of what may still be released."""
+    progress: Progress | None
+
+    @property
+    def author(self) -> str:
+        """Who wrote it."""
+        return self.people.get(self.post.author_id, "?")
+
+    @property
+    def changed_by(self) -> str:
+        """Who changed it last."""
+        return self.people.get(self.post.changed_by_id, "?")
+
+    @property
+    def warnings(self) -> list[str]:
+        """What somebody must have seen, each once."""
+        return list(dict.fromkeys(text for one in self.planned for text in one.warnings))
+
+    @property
+    def problems(self) -> list[str]:
+        """Why it cannot go out like this, each once."""
+        return list(dict.fromkeys(text for one in self.planned for text in one.problems))
+
+    @property
+    def held_planned(self) -> list[Planned]:
+        """The destinations that are held back, as they would go out."""
+        return [one for one in self.planned if one.destination in self.held]
+
+
+def at_post(
+    session: Session, post_id: int, *, by: Actor, at: datetime, terms: Terms, rules: Mapping[Network, Rules]
+) -> Sight:
+    """The post as this person sees it; NotFound when it is not for them."""
+    post = drafting.get_post(session, post_id, by=by)
+    parts = geotargeting.whole(session, post)
+    planned = geotargeting.plan(session, post, terms=terms, rules=rules, at=at)
+    deliveries = sent(session, post, by=by)
+    land = geotargeting.atlas(session, parts.audience)
+    people = select(Person.id, Person.name).where(col(Person.id).in_(post.writers))
+    approved = post.state is PostState.APPROVED
+    return Sight(
+        post=post,
+        title=title(post.text),
+        parts=parts,
+        audience=sorted(land.name(code) for code in parts.audience),
+        people={number: name for number, name in session.exec(people) if number is not None},
+        facts=event_facts(session, post),
+        planned=planned,
+        fingerprint=approving.fingerprint_seen(parts, planned),
+        look=comparing.since_last_look(session, post),
+        steps=approving.allowed_steps(session, post, by),
+        deliveries=deliveries,
+        held=approving.held_back(session, post, planned),
+        progress=progress(one.delivery for one in deliveries) if approved else None,
+    )
+
+
+def sent(session: Session, post: Post, *, by: Actor) -> list[Sent]:
+    """The deliveries of a post, by due time, with their figures and what this person may do about each."""
+    query = select(Delivery, Account).join(Account, col(Account.id) == col(Delivery.account_id))
+    rows = session.exec(query.where(Delivery.post_id == post.id).order_by(col(Delivery.due_at), col(Delivery.id))).all()
+    some = [delivery for delivery, _account in rows]
+    names = telling.destination_names(session, some)
+    figures = telling.figures_of(session, names)
+    allowed = resolving.actions_of(session, some, by)
+    land = geotargeting.atlas(session, [one.territory_code for one in some])
+    return [
+        Sent(
+            delivery,
+            account,
+            names[delivery.id or 0],
+            land.name(delivery.territory_code),
+            telling.figures_told(figures.get(delivery.id or 0, [])),
+            allowed[delivery.id or 0],
+        )
+        for delivery, account in rows
+    ]
+
+
+def event_facts(session: Session, post: Post) -> list[Fact]:
+    """What is told of a post's event; nothing for a post without one."""
+    if not post.event:
+        return []
+    event = Event.model_validate(post.event)
+    code = f"C-{event.commune}"
+    land = geotargeting.atlas(session, [code] if event.commune else [])
+    return describing.facts(event, lambda insee: land.name(f"C-{insee}") if f"C-{insee}" in land else insee)
+
+
+def get_picture(session: Session, post_id: int, position: int, *, by: Actor) -> Media:
+    """One picture of a post, for those who see the post."""
+    post = drafting.get_post(session, post_id, by=by)
+    query = select(Media).join(PostMedia, col(PostMedia.media_id) == col(Media.id))
+    found = session.exec(query.where(PostMedia.post_id == post.id, PostMedia.position == position)).first()
+    if found is None:
+        raise NotFound(_("This picture is not here any more. Upload it again."))
+    return found
