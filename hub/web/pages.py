@@ -17,11 +17,8 @@ from babel.numbers import format_decimal
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from sqlalchemy.exc import SQLAlchemyError
 
-from hub.database import DatabaseTrouble, reading
 from hub.language import _, current_language, ngettext
-from hub.services import delivering
 from hub.web import security
 from hub.wiring import Hub
 
@@ -126,7 +123,7 @@ def page(
         "visit": visit,
         "csrf": security.form_token(key),
         "said": said,
-        "hold": _hold(hub) if visit else None,
+        "hold": getattr(request.state, "hold", None),
     }
     html = environment().get_template(template).render(**(known | context))
     answer = HTMLResponse(html, status, headers=headers)
@@ -140,15 +137,6 @@ def page(
 def fragment(template: str, *, status: int = 200, **context: Any) -> HTMLResponse:
     """A piece of a page, for a module that puts it in its place."""
     return HTMLResponse(environment().get_template(template).render(**context), status)
-
-
-def _hold(hub: Hub) -> Any:
-    """The stop that is on; a page about a lost database must not look for it there."""
-    try:
-        with reading(hub.engine) as session:
-            return delivering.open_hold(session)
-    except (DatabaseTrouble, SQLAlchemyError):
-        return None
 
 
 # --- Going on ---------------------------------------------------------------------------------------------

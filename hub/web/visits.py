@@ -11,7 +11,7 @@ from hub.database import reading, writing
 from hub.domain.errors import NotSignedIn
 from hub.domain.person import Actor, RoleKind
 from hub.language import _
-from hub.services import visiting
+from hub.services import delivering, visiting
 from hub.services.visiting import Owed
 from hub.web.deps import Now, TheHub
 from hub.web.security import SESSION, read_cookie
@@ -50,6 +50,7 @@ def at_the_door(request: Request, hub: TheHub, now: Now) -> Visit:
         raise NotSignedIn(_("Please sign in."))
     with reading(hub.engine) as session:
         entered = visiting.entered(session, plain, at=now)
+        request.state.hold = delivering.open_hold(session)
     if entered.stale:
         with writing(hub.engine) as session:
             visiting.note_use(session, entered.sign_in_id, at=now)
