@@ -276,15 +276,20 @@ PROGRESS_NAMES: Final[Mapping[str, str]] = {
 
 def progress(deliveries: Iterable[Delivery]) -> Progress | None:
     """How far the deliveries have come; None when there is none to speak of."""
-    states = [one.state for one in deliveries if one.state is not DeliveryState.CANCELLED]
-    if not states:
+    return progress_of(one.state for one in deliveries)
+
+
+def progress_of(states: Iterable[DeliveryState]) -> Progress | None:
+    """The same of their states alone, be each told once or as often as it occurs."""
+    told = [state for state in states if state is not DeliveryState.CANCELLED]
+    if not told:
         return None
-    done = [state for state in states if state in {DeliveryState.SENT, DeliveryState.REMOVED}]
-    if len(done) == len(states):
+    done = [state for state in told if state in {DeliveryState.SENT, DeliveryState.REMOVED}]
+    if len(done) == len(told):
         return Progress.PUBLISHED
     if done:
         return Progress.PARTLY_PUBLISHED
-    return Progress.FAILED if all(state is DeliveryState.FAILED for state in states) else Progress.SCHEDULED
+    return Progress.FAILED if all(state is DeliveryState.FAILED for state in told) else Progress.SCHEDULED
 
 
 def can_see(actor: Actor, atlas: Atlas, audience: Iterable[str]) -> bool:

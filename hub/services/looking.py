@@ -10,11 +10,11 @@ from sqlmodel import Session, col, select
 
 from channels import Network, Rules
 from hub.domain.account import Account
-from hub.domain.delivery import Action, Delivery
+from hub.domain.delivery import Action, Delivery, DeliveryState
 from hub.domain.errors import NotFound
 from hub.domain.event import Event
 from hub.domain.person import Actor, Person
-from hub.domain.post import Media, Post, PostMedia, PostState, Progress, progress
+from hub.domain.post import Media, Post, PostMedia, PostState, Progress, progress, progress_of
 from hub.language import _
 from hub.services import approving, comparing, describing, drafting, geotargeting, resolving, telling
 from hub.services.comparing import Look
@@ -132,6 +132,41 @@ def sent(session: Session, post: Post, *, by: Actor) -> list[Sent]:
             allowed[delivery.id or 0],
         )
         for delivery, account in rows
+    ]
+
+
+@dataclass(frozen=True)
+class Line:
+    """A post in a list."""
+
+    post: Post
+    title: str
+    author: str
+    audience: Sequence[str]
+    progress: Progress | None
+
+
+def lines(session: Session, some: Sequence[Post]) -> list[Line]:
+    """Several posts as a list shows them."""
+    ids = [one.id for one in some if one.id is not None]
+    audiences = drafting.audiences_of(session, ids)
+    land = geotargeting.atlas(session, {code for codes in audiences.values() for code in codes})
+    authors = dict(
+        session.exec(select(Person.id, Person.name).where(col(Person.id).in_({one.author_id for one in some}))).all()
+    )
+    stood: dict[int, list[DeliveryState]] = {}
+    states = select(Delivery.post_id, Delivery.state).where(col(Delivery.post_id).in_(ids)).distinct()
+    for post_id, state in session.exec(states):
+        stood.setdefault(post_id, []).append(DeliveryState(state))
+    return [
+        Line(
+            post=one,
+            title=title(one.text),
+            author=authors.get(one.author_id, "?"),
+            audience=sorted(land.name(code) for code in audiences.get(one.id or 0, [])),
+            progress=progress_of(stood.get(one.id or 0, [])) if one.state is PostState.APPROVED else None,
+        )
+        for one in some
     ]
 
 
