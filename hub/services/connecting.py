@@ -316,9 +316,8 @@ def resume(session: Session, account_id: int, *, by: Actor | str, at: datetime, 
     if account.state is AccountState.RESTING and account.light not in {Light.GREEN, Light.AMBER}:
         message = _(
             "{account} rests, and no check since then shows that it can publish. "
-            "Renew its keys if need be, run “relais account check {number}”, then resume it.",
+            "Renew its keys if need be, check it, then resume it.",
             account=account.name,
-            number=account.id,
         )
         raise WrongState(message)
     released = _released(session, account_id, at)
@@ -442,6 +441,11 @@ def _light(finding: Finding) -> Light:
 def sentences(account: Account) -> list[str]:
     """What the last check found, in words, the worst first."""
     return [sentence(finding) for finding in _found(account)]
+
+
+def findings_in_words(account: Account) -> list[tuple[str, str]]:
+    """The same, each with its light."""
+    return [(finding.light.value, sentence(finding)) for finding in _found(account)]
 
 
 def _found(account: Account) -> list[Finding]:

@@ -171,7 +171,7 @@ def link(
         if offer.obstacle:
             problems.append(FieldProblem(name, offer.obstacle))
         elif code is None:
-            problems.append(FieldProblem(name, _unnamed(typed)))
+            problems.append(FieldProblem(name, unnamed(typed)))
         else:
             wanted.append((offer, code))
     if not wanted and not problems:
@@ -181,7 +181,8 @@ def link(
     return [_linked(session, vault, offer, code, by=by, at=at) for offer, code in wanted]
 
 
-def _unnamed(typed: str) -> str:
+def unnamed(typed: str) -> str:
+    """What to say of a territory that was not typed, or that nobody knows."""
     if not typed:
         return _("Say which territory this page speaks for.")
     return _("There is no territory “{name}” that you may choose. Take one from the list.", name=typed[:60])

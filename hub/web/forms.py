@@ -16,7 +16,10 @@ from hub.web.security import FIELD, MOST_FIELDS, MOST_FILES
 LONGEST: Final = 200_000
 """Characters of one field; more is cut nowhere, but refused."""
 
-SECRETS: Final = frozenset({FIELD, "password", "old_password", "again", "code", "token", "secret"})
+SECRETS: Final = frozenset(
+    {FIELD, "password", "old_password", "again", "code", "token", "secret"}
+    | {"consumer_key", "consumer_secret", "access_token", "access_token_secret"}
+)
 """Never given back to a page."""
 
 

@@ -5,10 +5,32 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from hub.web.security import FromOwnPage
-from hub.web.staff import entrance
-
-router = APIRouter(prefix="/equipe", include_in_schema=False, dependencies=[FromOwnPage])
+from hub.web.staff import (
+    APIRouter,
+    False,
+    FromOwnPage,
+    accounts,
+    calendar,
+    compose,
+    coverage,
+    dependencies,
+    entrance,
+    equipe,
+    factor,
+    include_in_schema,
+    linking,
+    prefix,
+    router,
+)
 
 # In this order: a fixed address before one with a number in its place.
-for room in (entrance,):
+for room in (
+    linking,
+    accounts,
+    calendar,
+    compose,
+    coverage,
+    entrance,
+    factor,
+):
     router.include_router(room.router)
