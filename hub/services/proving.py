@@ -92,6 +92,12 @@ def is_on(session: Session, person_id: int) -> bool:
     return standing(session, person_id).on
 
 
+def is_begun(session: Session, person_id: int) -> bool:
+    """Whether an authenticator waits for its first code."""
+    factor = session.get(SecondFactor, person_id)
+    return factor is not None and factor.confirmed_at is None
+
+
 def _codes_left(session: Session, person_id: int) -> int:
     query = select(func.count()).where(RecoveryCode.person_id == person_id, col(RecoveryCode.used_at).is_(None))
     return session.exec(query).one()
