@@ -114,6 +114,15 @@ class Wanted:
     standings: Collection[Standing] = field(default=USUAL)
 
 
+@dataclass(frozen=True)
+class Found:
+    """The lines that somebody asked for, in the order of local time."""
+
+    entries: list[Entry]
+    cut: bool = False
+    """There is more than was read: the last days may lack something."""
+
+
 def entries(
     session: Session,
     wanted: Wanted,
@@ -123,12 +132,13 @@ def entries(
     terms: Terms,
     rules: Mapping[Network, Rules],
     most: int = MOST,
-) -> list[Entry]:
-    """What this person may see of these days, in the order of local time; Invalid for an unknown territory."""
+) -> Found:
+    """What this person may see of these days; Invalid for an unknown territory."""
     if wanted.territory is not None:
         geotargeting.require_territories(session, [wanted.territory], name="territory")
+    made = _deliveries(session, wanted, by=by, most=most)
     found = [
-        *_deliveries(session, wanted, by=by, most=most),
+        *made,
         *_submitted(session, wanted, by=by, at=at, terms=terms, rules=rules, most=most),
         *_drafts(session, wanted, by=by, most=most),
     ]
@@ -141,7 +151,7 @@ def entries(
         and (wanted.account_id is None or (entry.account is not None and entry.account.id == wanted.account_id))
         and _concerns(land, entry.zone_codes, wanted.territory)
     ]
-    return sorted(kept, key=_order)
+    return Found(sorted(kept, key=_order), cut=len(made) >= most)
 
 
 def _order(entry: Entry) -> tuple[str, datetime, int, int]:

@@ -33,6 +33,9 @@ LASTS: Final = timedelta(days=366)
 LENGTH: Final = timedelta(minutes=15)
 """How long a publication looks in a calendar: it has no length, and an event without one is not shown everywhere."""
 
+MOST: Final = 5000
+"""Most deliveries of one file: half a year of the whole country."""
+
 SHOWN: Final = frozenset(Standing) - {Standing.DRAFT, Standing.RETURNED}
 """Drafts are nobody's promise; what was cancelled or taken down is told as such, so that programs strike it out."""
 
@@ -88,7 +91,8 @@ def file_for(
     home = ZoneInfo("Europe/Paris")
     today = local_day(at, home.key)
     wanted = Wanted(today - BEFORE, today + AFTER, standings=SHOWN)
-    found = _last_of_each(calendaring.entries(session, wanted, by=by, at=at, terms=terms, rules=rules))
+    told = calendaring.entries(session, wanted, by=by, at=at, terms=terms, rules=rules, most=MOST)
+    found = _last_of_each(told.entries)
     land = geotargeting.atlas(session, {code for entry in found for code in entry.zone_codes})
     book = Calendar()
     book.add("version", "2.0")

@@ -29,6 +29,7 @@ def create_app(hub: Hub, *, pulse: Callable[[], object] | None = None) -> FastAP
     app.state.hub = hub
     app.state.pulse = pulse
     app.state.sign_ins = Turnstile(30, timedelta(minutes=1))
+    app.state.calendar_reads = Turnstile(60, timedelta(minutes=1))
     problems.install(app)
     app.include_router(api.router)
     if find_spec("hub.web.health") is not None:

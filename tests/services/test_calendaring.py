@@ -25,7 +25,7 @@ def look(desk: Desk, who: str = "animator", **asked: Any) -> list[Entry]:
     with reading(desk.stage.hub.engine) as session:
         return calendaring.entries(
             session, wanted, by=desk.who(who), at=desk.now, terms=desk.terms, rules=desk.stage.hub.rules
-        )
+        ).entries
 
 
 def standings(found: list[Entry]) -> list[Standing]:
@@ -168,7 +168,7 @@ def test_a_full_month_is_read_with_few_questions(desk: Desk):
     assert len(asked) <= 30
 
 
-def test_a_month_never_grows_beyond_what_a_page_can_hold(desk: Desk):
+def test_a_month_never_grows_beyond_what_a_page_can_hold_and_says_so(desk: Desk):
     copies(desk, desk.approved(), 30)
     wanted = Wanted(*NOVEMBER)
 
@@ -183,4 +183,4 @@ def test_a_month_never_grows_beyond_what_a_page_can_hold(desk: Desk):
             most=10,
         )
 
-    assert len(found) == 10
+    assert (len(found.entries), found.cut) == (10, True)

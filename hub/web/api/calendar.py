@@ -39,7 +39,7 @@ def show(
     today = now.astimezone(HOME_ZONE).date()
     begin, end = period(first, last, usual=(today, today + timedelta(days=31)))
     wanted = Wanted(begin, end, territory, account, frozenset(state) if state else USUAL)
-    found = calendaring.entries(session, wanted, by=person, at=now, terms=hub.terms, rules=hub.rules)
+    found = calendaring.entries(session, wanted, by=person, at=now, terms=hub.terms, rules=hub.rules).entries
     made = [entry.delivery for entry in found if entry.delivery is not None]
     shaped = {one["id"]: one for one in shapes.deliveries(session, made)}
     land = geotargeting.atlas(session, [entry.post.territory_code for entry in found])

@@ -5,23 +5,9 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from hub.web.security import FromOwnPage
-from hub.web.staff import (
-    APIRouter,
-    False,
-    FromOwnPage,
-    accounts,
-    calendar,
-    compose,
-    coverage,
-    dependencies,
-    entrance,
-    equipe,
-    factor,
-    include_in_schema,
-    linking,
-    prefix,
-    router,
-)
+from hub.web.staff import accounts, calendar, compose, coverage, entrance, factor, linking
+
+router = APIRouter(prefix="/equipe", include_in_schema=False, dependencies=[FromOwnPage])
 
 # In this order: a fixed address before one with a number in its place.
 for room in (
