@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from email import policy
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
@@ -80,7 +81,7 @@ def as_message(mail: Mail, sender: str, *, encoding: str = "quoted-printable") -
         message["Subject"] = _short(one_line(mail.subject))
         message["Date"] = format_datetime(mail.at)
         message["Message-ID"] = f"<{mail.mark or secrets.token_hex(16)}@{_spelled(address).rpartition('@')[2]}>"
-    except (ValueError, IndexError, UnicodeError) as error:
+    except (MessageError, ValueError, IndexError) as error:
         raise NotSent(_("The mail has no address that mails can be sent to."), lasting=True) from error
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(mail.text, cte=encoding)
@@ -92,7 +93,7 @@ def sender_is_good(sender: str) -> bool:
     address = parseaddr(sender)[1]
     try:
         return bool(Address(addr_spec=_spelled(address)).username) and one_line(sender) == sender.strip()
-    except (ValueError, IndexError):
+    except (MessageError, ValueError, IndexError):
         return False
 
 
@@ -118,6 +119,8 @@ def why_not_smtp(url: str) -> str | None:
         return _("the port must be a number from 1 to 65535.")
     if parts.scheme not in {"smtp", "smtps"} or not host or port == 0:
         return _("give an address such as smtp://name:password@mail.example.org:587 or smtps://….")
+    if not (unquote(parts.username or "") + unquote(parts.password or "")).isascii():
+        return _("name and password may hold no accents: SMTP cannot tell them.")
     if bool(parts.username) != bool(parts.password):
         return _("give both name and password, or none; write special characters in them as %40 and the like.")
     if parts.path.strip("/") or parts.fragment or set(parse_qs(parts.query)) - {"starttls"}:
@@ -206,8 +209,8 @@ def _explained(error: Exception) -> NotSent:
             return NotSent(
                 _("The mail server's certificate cannot be trusted, or it speaks no encryption."), everybody=True
             )
-        case TimeoutError():
-            return NotSent(_("The mail server does not answer."), everybody=True)
+        case TimeoutError() | smtplib.SMTPServerDisconnected():
+            return NotSent(_("The mail server does not answer, or hung up."), everybody=True)
         case _:
             return NotSent(_("The mail server cannot be reached ({why}).", why=type(error).__name__), everybody=True)
 

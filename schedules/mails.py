@@ -6,6 +6,7 @@ import logging
 from typing import Final
 
 from hub.database import reading, writing
+from hub.language import _
 from hub.mail import NotSent
 from hub.services import notifying
 from hub.services.notifying import Letter
@@ -62,6 +63,9 @@ def _send(hub: Hub, letter: Letter) -> bool:
         hub.mailer.send(letter.mail)
     except NotSent as error:
         failure = error
+    except Exception as error:  # one letter that cannot be made must not keep the others, nor the clock, from going on
+        logger.exception("mail person=%s could not be sent", letter.person_id)
+        failure = NotSent(_("An unexpected {kind}: see the log.", kind=type(error).__name__))
     with writing(hub.engine) as session:
         if failure is None:
             notifying.note_sent(session, letter, at=hub.now())

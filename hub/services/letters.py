@@ -9,13 +9,13 @@ from datetime import datetime
 from itertools import groupby
 from typing import Final
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 from babel.dates import format_datetime, get_timezone_location
 
 from hub.domain.clock import LOCAL
 from hub.domain.notice import RHYTHM_NAMES, NoticeKind
 from hub.domain.person import Person
+from hub.domain.sign_in import INVITATION_LASTS, RESET_LASTS
 from hub.language import N_, _, current_language, default_language, ngettext, speaking
 from hub.mail import Mail, one_line
 from hub.services.matters import Matter
@@ -79,13 +79,14 @@ def of_matters(person: Person, matters: Sequence[Matter], *, at: datetime, publi
     """One mail that tells somebody all of this."""
     with speaking(default_language()):
         told = _together(matters)
-        parts = [_greeting(person)]
+        parts = [_("Hello {name},", name=one_line(person.name))]
         for kind, some in groupby(told, key=lambda one: one.kind):
             parts.append(_section(kind, list(some), public_url))
         if sum(one.kind in {NoticeKind.TO_APPROVE, NoticeKind.EXPIRING} for one in told) > 1:
             parts.append(_("All that waits for approval: {link}", link=f"{public_url}/equipe/validation"))
         parts.append(_foot(person, public_url))
-        return _mail(person, _subject(told), parts, at=at, mark=_mark(mark, public_url))
+        text = "\n\n".join(parts) + "\n"
+        return Mail(person.email, person.name, _subject(told), text, at, _mark(mark, public_url))
 
 
 def _together(matters: Iterable[Matter]) -> list[Told]:
@@ -149,52 +150,37 @@ def _foot(person: Person, public_url: str) -> str:
     return _("You chose to get these mails {rhythm}. To change that: {link}", rhythm=rhythm, link=link)
 
 
-# --- Single-use links -----------------------------------------------------------------------------------------
-
-
-def invitation(person: Person, link: str, *, by: str, until: datetime, zone: str, at: datetime) -> Mail:
-    """The mail by which somebody who was invited chooses a password: at once, whatever rhythm they like."""
-    with speaking(default_language()):
-        parts = [
-            _greeting(person),
-            _("{name} invites you to Relais, where the posts of your territories are prepared and published.", name=by),
-            _("Choose your password here:") + f"\n{link}",
-            _until(until, zone),
-        ]
-        return _mail(person, _("Your invitation to Relais"), parts, at=at)
-
-
-def reset(person: Person, link: str, *, until: datetime, zone: str, at: datetime) -> Mail:
-    """The mail by which somebody who forgot their password chooses a new one."""
-    with speaking(default_language()):
-        parts = [
-            _greeting(person),
-            _("Somebody, most likely you, asked for a new password on Relais. Choose it here:") + f"\n{link}",
-            _until(until, zone),
-            _("If it was not you, do nothing: your password stays as it is."),
-        ]
-        return _mail(person, _("Your new password on Relais"), parts, at=at)
-
-
-def _until(until: datetime, zone: str) -> str:
-    wall = until.astimezone(ZoneInfo(zone)).replace(tzinfo=None).isoformat(timespec="minutes")
-    return _(
-        "This link is for you alone. It works once, until {moment}. Do not pass it on.", moment=moment_told(wall, zone)
-    )
-
-
-# --- What all mails share -------------------------------------------------------------------------------------
-
-
-def _greeting(person: Person) -> str:
-    return _("Hello {name},", name=one_line(person.name))
-
-
-def _mail(person: Person, subject: str, parts: Sequence[str], *, at: datetime, mark: str = "") -> Mail:
-    return Mail(person.email, person.name, subject, "\n\n".join(parts) + "\n", at, mark)
-
-
 def _mark(notices: str, public_url: str) -> str:
     """The same for the same notices of the same hub, so that a mail sent twice can be told as one."""
     host = urlsplit(public_url).netloc
     return "relais-" + hashlib.sha256(f"{host} {notices}".encode()).hexdigest()[:32]
+
+
+# --- Single-use links -----------------------------------------------------------------------------------------
+
+
+def invitation(person: Person, link: str, *, at: datetime) -> Mail:
+    """The mail by which somebody who was invited chooses a password: at once, whatever rhythm they like."""
+    with speaking(default_language()):
+        text = _(
+            "Hello {name},\n\nYou are invited to work with Relais. Choose your password here:\n\n{link}\n\n"
+            "The link is good for {days} days and once. If you expected no invitation, leave this mail alone.\n",
+            name=one_line(person.name),
+            link=link,
+            days=INVITATION_LASTS.days,
+        )
+        return Mail(person.email, person.name, _("Your invitation to Relais"), text, at)
+
+
+def reset(person: Person, link: str, *, at: datetime) -> Mail:
+    """The mail by which somebody who forgot their password chooses a new one."""
+    with speaking(default_language()):
+        text = _(
+            "Hello {name},\n\nHere you choose a new password for Relais:\n\n{link}\n\n"
+            "The link is good for {minutes} minutes and once. If you did not ask for it, leave this mail alone: "
+            "your password stays as it is.\n",
+            name=one_line(person.name),
+            link=link,
+            minutes=int(RESET_LASTS.total_seconds() // 60),
+        )
+        return Mail(person.email, person.name, _("A new password for Relais"), text, at)

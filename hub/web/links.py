@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime
 
 from hub.domain.person import Person
-from hub.domain.sign_in import INVITATION_LASTS, RESET_LASTS, Purpose
-from hub.language import _
-from hub.mail import Mail, NotSent
+from hub.domain.sign_in import Purpose
+from hub.mail import NotSent
+from hub.services import letters
 from hub.wiring import Hub
+
+logger = logging.getLogger("relais.mails")
 
 
 def link_of(hub: Hub, plain: str) -> str:
@@ -18,33 +21,10 @@ def link_of(hub: Hub, plain: str) -> str:
 
 def send_link(hub: Hub, person: Person, purpose: Purpose, plain: str, *, at: datetime) -> bool:
     """Mail a link to its owner, outside any transaction; False when the mail did not leave."""
-    link = link_of(hub, plain)
-    subject, text = _invitation(person, link) if purpose is Purpose.INVITATION else _reset(person, link)
+    write = letters.invitation if purpose is Purpose.INVITATION else letters.reset
     try:
-        hub.mailer.send(Mail(to=person.email, name=person.name, subject=subject, text=text, at=at))
-    except NotSent:
+        hub.mailer.send(write(person, link_of(hub, plain), at=at))
+    except NotSent as error:
+        logger.warning("mail person=%s link=%s outcome=not-sent: %s", person.id, purpose.value, error)
         return False
     return True
-
-
-def _invitation(person: Person, link: str) -> tuple[str, str]:
-    text = _(
-        "Hello {name},\n\nYou are invited to work with Relais. Choose your password here:\n\n{link}\n\n"
-        "The link is good for {days} days and once. If you expected no invitation, leave this mail alone.\n",
-        name=person.name,
-        link=link,
-        days=INVITATION_LASTS.days,
-    )
-    return _("Your invitation to Relais"), text
-
-
-def _reset(person: Person, link: str) -> tuple[str, str]:
-    text = _(
-        "Hello {name},\n\nHere you choose a new password for Relais:\n\n{link}\n\n"
-        "The link is good for {minutes} minutes and once. If you did not ask for it, leave this mail alone: "
-        "your password stays as it is.\n",
-        name=person.name,
-        link=link,
-        minutes=int(RESET_LASTS.total_seconds() // 60),
-    )
-    return _("A new password for Relais"), text

@@ -150,7 +150,7 @@ def test_programs_read_the_same_as_data(relais: Relais, key: str) -> None:
     words, data = relais("doctor"), relais("doctor", "--json")
 
     signs = json.loads(data.out)
-    assert {sign["area"] for sign in signs} == {"database", "clock", "disk", "keys"}
+    assert {sign["area"] for sign in signs} == {"database", "clock", "disk", "keys", "mails"}
     assert len(signs) == len(words.out.splitlines())
     assert {sign["light"] for sign in signs} == {"green", "amber"}
 
@@ -179,3 +179,23 @@ def test_the_emergency_stop_wants_a_reason(relais: Relais, key: str) -> None:
     ran = relais("hold", "on", "--reason", " ")
 
     assert (ran.code, ran.err) == (2, "Say why: the next person will want to know.\n")
+
+
+@pytest.mark.parametrize(
+    ("given", "sign", "words"),
+    [
+        ({}, "✓", "Mails become files in "),
+        ({"RELAIS_PUBLIC_URL": "https://relais.example.org"}, "!", "Mails become files in "),
+        ({"RELAIS_SMTP_URL": "smtps://relais:sesame@mail.example.org"}, "✓", "Mails leave through the mail server"),
+    ],
+)
+def test_where_mails_go_is_told_and_wants_care_once_others_reach_this_hub(
+    relais: Relais, key: str, monkeypatch: pytest.MonkeyPatch, given: dict[str, str], sign: str, words: str
+) -> None:
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+
+    ran = relais("doctor")
+
+    assert [line.startswith(words) for line in lines(ran.out, sign) if line.startswith("Mails")] == [True]
+    assert "sesame" not in ran.out + ran.err

@@ -12,6 +12,7 @@ from hub.domain.account import Account
 from hub.domain.delivery import DeliveryState
 from hub.domain.notice import Notice, NoticeKind, Rhythm, next_daily, wait_after
 from hub.domain.person import Person, RoleKind
+from hub.language import speaking
 from hub.mail import Mail, NotSent
 from hub.services import agreeing, approving, connecting, joining, letters, notifying
 from hub.services.notifying import Letter
@@ -431,18 +432,23 @@ def test_line_breaks_in_what_people_typed_make_no_lines_of_a_mail(desk: Desk, po
     assert "  Why: Non Bcc: all@example.org" in mail.text.splitlines()
 
 
-def test_mails_with_single_use_links_say_until_when_by_the_persons_own_clock() -> None:
-    person = Person(id=7, email="ana@example.org", name="Ana", created_at=NOON, mail_rhythm=Rhythm.NEVER)
+def test_mails_with_single_use_links_hold_that_link_once_in_the_text_and_nowhere_else() -> None:
+    person = Person(id=7, email="ana@example.org", name="Ana\nBcc: x", created_at=NOON, mail_rhythm=Rhythm.NEVER)
 
-    invited = letters.invitation(
-        person, f"{HUB}/equipe/bienvenue/abc", by="Léa", until=NOON + timedelta(days=7), zone="Indian/Reunion", at=NOON
-    )
-    reset = letters.reset(person, f"{HUB}/equipe/bienvenue/def", until=NOON, zone="Europe/Paris", at=NOON)
+    mails = [write(person, f"{HUB}/equipe/bienvenue/s3cret", at=NOON) for write in (letters.invitation, letters.reset)]
 
-    assert [mail.text.count(HUB) for mail in (invited, reset)] == [1, 1]
-    assert "It works once, until Monday 9 November 2026, 15:00 (time of Réunion)." in invited.text
-    assert "It works once, until Monday 2 November 2026, 12:00 (time of Paris)." in reset.text
-    assert "abc" not in invited.subject + invited.mark
+    assert [mail.text.split("\n\n")[2] for mail in mails] == [f"{HUB}/equipe/bienvenue/s3cret"] * 2
+    assert [mail.text.splitlines()[0] for mail in mails] == ["Hello Ana Bcc: x,"] * 2
+    assert [mail for mail in mails if "s3cret" in mail.subject + mail.mark + mail.name] == []
+
+
+def test_mails_speak_the_language_of_the_hub_not_of_whoever_is_at_the_page() -> None:
+    person = Person(id=7, email="ana@example.org", name="Ana", created_at=NOON)
+
+    with speaking("fr"):
+        mail = letters.reset(person, f"{HUB}/equipe/bienvenue/s3cret", at=NOON)
+
+    assert mail.subject == "A new password for Relais"
 
 
 @pytest.mark.parametrize(
