@@ -277,19 +277,18 @@ def change(
 
 def _changeable(session: Session, post_id: int, *, by: Actor) -> Post:
     post = get_post(session, post_id, by=by, lock=True)
+    require_changeable(session, post, by=by)
+    return post
+
+
+def require_changeable(session: Session, post: Post, *, by: Actor) -> None:
+    """Raise NotAllowed when it is not this person's to change, WrongState once it has begun to go out."""
     codes = audience_of(session, post)
     known = geotargeting.atlas(session, [*codes, *by.territories()])
     if not posts.can_change(by, known, codes, author_id=post.author_id):
         raise NotAllowed(_("Only its author, or somebody with a role for its whole audience, may change this post."))
     if post.state is PostState.ARCHIVED or _gone_out(session, post):
-        raise WrongState(
-            _(
-                "This post has begun to go out, so it cannot change any more. "
-                "Make a copy of it instead: relais post draft --like {number}.",
-                number=post_id,
-            )
-        )
-    return post
+        raise WrongState(_("This post has begun to go out, so it cannot change any more. Make a copy of it instead."))
 
 
 def can_still_change(session: Session, post: Post, *, by: Actor) -> bool:
@@ -679,6 +678,12 @@ def _keep_version(session: Session, post: Post, typed: Draft, *, by: Actor, at: 
     content = understood.model_dump(mode="json")
     session.add(PostVersion(post_id=post.id, version=post.version, by_id=by.id, at=at, content=content))
     session.flush()
+
+
+def last_writer(session: Session, post: Post) -> str:
+    """The name of whoever changed the post last."""
+    person = session.get(Person, post.changed_by_id)
+    return person.name if person else ""
 
 
 def find_version(session: Session, post: Post, version: int | None) -> PostVersion | None:

@@ -362,8 +362,7 @@ def test_a_post_that_has_begun_to_go_out_does_not_change_any_more(desk: Desk, st
         desk.change(post_id, text="Autre chose")
 
     assert str(error.value) == (
-        "This post has begun to go out, so it cannot change any more. "
-        f"Make a copy of it instead: relais post draft --like {post_id}."
+        "This post has begun to go out, so it cannot change any more. Make a copy of it instead."
     )
     assert desk.post(post_id).text == "Portes ouvertes au CFA"
 

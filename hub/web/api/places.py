@@ -28,6 +28,7 @@ SHOWN: Final = (
     "lat",
     "lon",
     "code",
+    "zone",
 )
 
 
