@@ -41,7 +41,7 @@ def tell(told: dict[str, Any], hub: Hub, home: Path, address: str | None) -> Non
     if address is None:
         return
     say("")
-    say(_("Relais is at {address}; sign in as:", address=address))
+    say(_("The portal is at {address}. Sign in at {address}/equipe as:", address=address))
     terminal.table(
         [_("Role"), _("E-mail"), _("Password")],
         [[role, one.email, one.password] for role, one in access.items()],
