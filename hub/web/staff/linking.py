@@ -282,7 +282,11 @@ def add_on_x(request: Request, visit: Inside, hub: TheHub, now: Now, form: Typed
         told = to_paste_again(form.refused(error, names=names), X_KEYS)
         return _x_page(request, hub, visit, told, status=422)
     account = connecting.check_account(hub, account_id, by=visit.actor)
-    return go(request, address(account_id), _("{account} was added.", account=account.name) + " " + check_said(account))
+    if account.light == Light.RED:
+        sentence = _("{account} was added, but cannot publish yet: read below what to do.", account=account.name)
+    else:
+        sentence = _("{account} was added and checked: it publishes.", account=account.name)
+    return go(request, address(account_id), sentence)
 
 
 def _added_on_x(hub: Hub, visit: Visit, form: Form, *, handle: str) -> int:
