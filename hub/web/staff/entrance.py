@@ -77,7 +77,9 @@ def _onward(request: Request, hub: Hub, plain: str, carried: Carried, after: str
         entered = visiting.entered(session, plain, at=hub.now())
     request.state.visit = Visit(entered.actor, entered.sign_in_id, entered.owed)
     if entered.owed is Owed.CODE:
-        return page(request, "factor/code.html", form=Form(), carried=carried, after=local(after), key=plain, visit=None)
+        return page(
+            request, "factor/code.html", form=Form(), carried=carried, after=local(after), key=plain, visit=None
+        )
     return page(request, "entrance/go_on.html", carried=carried, key=plain)
 
 
