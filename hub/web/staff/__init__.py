@@ -5,7 +5,20 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from hub.web.security import FromOwnPage
-from hub.web.staff import accounts, calendar, compose, coverage, entrance, factor, linking
+from hub.web.staff import (
+    accounts,
+    approve,
+    calendar,
+    compose,
+    coverage,
+    day,
+    entrance,
+    factor,
+    linking,
+    me,
+    people,
+    post,
+)
 
 router = APIRouter(prefix="/equipe", include_in_schema=False, dependencies=[FromOwnPage])
 
@@ -18,5 +31,12 @@ for room in (
     coverage,
     entrance,
     factor,
+    me,
+    people,
+    approve,
+    post,
 ):
     router.include_router(room.router)
+
+# The first page has no address of its own below /equipe, which no room can say.
+router.get("")(day.show)

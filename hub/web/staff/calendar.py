@@ -10,13 +10,13 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from sqlmodel import Session
 
 from hub.database import reading, writing
-from hub.domain.clock import LOCAL, Fold
+from hub.domain.clock import Fold
 from hub.domain.errors import FieldProblem, Invalid, NotFound, NotSignedIn, WrongState
 from hub.domain.person import Actor, Scope
 from hub.domain.post import Post
 from hub.domain.territory import COUNTRY, Level
 from hub.language import _
-from hub.services import calendaring, connecting, drafting, geotargeting, joining, rescheduling, subscribing
+from hub.services import calendaring, choosing, connecting, drafting, geotargeting, joining, rescheduling, subscribing
 from hub.services.calendaring import STANDING_NAMES, Wanted
 from hub.services.showing import title
 from hub.web.deps import LARGEST_ID, Id, Now, ReadDb, TheHub
@@ -188,8 +188,7 @@ def _move_page(
         form=form,
         movable=movable,
         meaning=rescheduling.meaning(post),
-        zone_told=_("at the local time of each territory") if post.zone == LOCAL else grid.city(post.zone),
-        is_local=post.zone == LOCAL,
+        zone_told=choosing.zone_name(post.zone),
     )
 
 

@@ -8,11 +8,10 @@ from datetime import date, timedelta
 from enum import StrEnum
 from typing import Final
 
-from babel.dates import get_timezone_location
-
 from hub.domain.clock import LOCAL
 from hub.domain.errors import Invalid
-from hub.language import _, current_language, ngettext
+from hub.language import _, ngettext
+from hub.services import choosing
 from hub.services.calendaring import STANDING_NAMES, Slot, Standing
 
 HOME: Final = "Europe/Paris"
@@ -169,12 +168,7 @@ def clock_of(zones: Sequence[str]) -> str:
         return ""
     if len(zones) > 1 or zones[0] == LOCAL:
         return _("local time")
-    return _("time of {city}", city=city(zones[0]))
-
-
-def city(zone: str) -> str:
-    """The place by which people know a zone."""
-    return get_timezone_location(zone, locale=current_language(), return_city=True)
+    return choosing.zone_name(zones[0])
 
 
 def hours(week: Iterable[DayCell]) -> list[int]:
