@@ -71,6 +71,7 @@ class Told:
     at: datetime
     """When it went out, or is due."""
     title: str = ""
+    account: str = ""
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ def board(session: Session, *, by: Actor, at: datetime, policies: Policies) -> B
     Silence counts from the last post meant for the territory itself: what reaches everybody fills no gap there.
     """
     facts = _read(session, by=by, at=at, most=1)
-    names = _titles(session, [one for some in (*facts.last.values(), *facts.next.values()) for one in some[:1]])
+    names = _names(session, [one for some in (*facts.last.values(), *facts.next.values()) for one in some[:1]])
     territories, wider = facts.places.territories(), facts.wider()
     told = {code: _covered(facts, code, names, at=at, policies=policies) for code in (*territories, *wider)}
     return Board([told[code] for code in territories], [told[code] for code in wider])
@@ -141,7 +142,7 @@ def territory(session: Session, code: str, *, by: Actor, at: datetime, policies:
     last, coming = _posts(facts.last.get(code, [])), _posts(facts.next.get(code, []))
     above = [other for other in facts.wider() if other != code and facts.places.land.within(code, other)]
     over = [one for other in above for some in (facts.last, facts.next) for one in some.get(other, [])[:1]]
-    names = _titles(session, [*last, *coming, *over])
+    names = _names(session, [*last, *coming, *over])
     return Near(
         _covered(facts, code, names, at=at, policies=policies),
         last=[_named(one, names) for one in last],
@@ -348,16 +349,23 @@ def _told(rows: Iterable[Any]) -> list[tuple[Told, _Land]]:
     return [(Told(*row[:5]), _Land(row[5], row[6], bool(row[7]), row[8])) for row in rows]
 
 
-def _titles(session: Session, told: Iterable[Told]) -> dict[int, str]:
-    """What deliveries are called, by delivery: the first line of their words."""
-    query = select(Delivery.id, Delivery.text).where(col(Delivery.id).in_({one.delivery_id for one in told}))
-    return {number: title(text) for number, text in session.exec(query) if number is not None}
+_Names = Mapping[int, tuple[str, str]]
+"""Delivery → the first line of its words, and the name of its account."""
+
+
+def _names(session: Session, told: Iterable[Told]) -> _Names:
+    query = (
+        select(Delivery.id, Delivery.text, Account.name)
+        .join(Account, col(Account.id) == col(Delivery.account_id))
+        .where(col(Delivery.id).in_({one.delivery_id for one in told}))
+    )
+    return {number: (title(text), account) for number, text, account in session.exec(query) if number is not None}
 
 
 # --- Telling --------------------------------------------------------------------------------------------
 
 
-def _covered(facts: _Facts, code: str, names: Mapping[int, str], *, at: datetime, policies: Policies) -> Covered:
+def _covered(facts: _Facts, code: str, names: _Names, *, at: datetime, policies: Policies) -> Covered:
     node = facts.places.land.nodes[code]
     last, coming = facts.last.get(code, [])[:1], facts.next.get(code, [])[:1]
     accounts = facts.accounts.get(code, [])
@@ -390,8 +398,9 @@ def _worst(healths: Iterable[Health]) -> Health:
     return min(healths, key=order.index, default=Health.NONE)
 
 
-def _named(told: Told, names: Mapping[int, str]) -> Told:
-    return replace(told, title=names.get(told.delivery_id, ""))
+def _named(told: Told, names: _Names) -> Told:
+    words, account = names.get(told.delivery_id, ("", ""))
+    return replace(told, title=words, account=account)
 
 
 def _posts(told: Sequence[Told]) -> list[Told]:
