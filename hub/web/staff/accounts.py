@@ -253,13 +253,15 @@ def pasted_pages(hub: Hub, form: Form) -> list[Grant]:
     except Invalid as error:
         raise Invalid(str(error), field="token") from error
     except ChannelError as error:
-        raise Invalid(facebook_said(error), field="token") from error
+        raise Invalid(facebook_said(error, pasted=True), field="token") from error
 
 
-def facebook_said(error: ChannelError) -> str:
+def facebook_said(error: ChannelError, *, pasted: bool = False) -> str:
     """What went wrong on the way to Facebook, and what to do."""
     if isinstance(error, Unreachable):
         return _("Facebook did not answer ({words}). Nothing was changed; try again in a moment.", words=error)
+    if not pasted:
+        return _("Facebook did not accept this ({words}). Nothing was changed: start again.", words=error)
     return _("Facebook did not accept this ({words}). Nothing was changed: copy the token anew.", words=error)
 
 
