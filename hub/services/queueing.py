@@ -13,7 +13,7 @@ from sqlmodel import Session, col, func, select
 from channels import Network, Rules
 from hub.domain import post as posts
 from hub.domain.errors import HubError
-from hub.domain.person import Actor, RoleKind
+from hub.domain.person import Actor, Person, RoleKind
 from hub.domain.post import Approval, Kind, Post, PostState
 from hub.domain.territory import COUNTRY
 from hub.services import approving, drafting, geotargeting
@@ -121,6 +121,13 @@ def _planned(
         )
         for parts, planned in zip(geotargeting.wholes(session, found), plans, strict=True)
     ]
+
+
+def authors(session: Session, some: Sequence[Waiting]) -> dict[int, str]:
+    """Who wrote what waits, by number."""
+    wrote = {one.post.author_id for one in some}
+    people = session.exec(select(Person.id, Person.name).where(col(Person.id).in_(wrote)))
+    return {number: name for number, name in people if number is not None}
 
 
 def place_of(session: Session, post: Post, *, by: Actor) -> Place:

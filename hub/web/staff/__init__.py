@@ -14,9 +14,11 @@ from hub.web.staff import (
     day,
     entrance,
     factor,
+    journal,
     linking,
     me,
     people,
+    policies,
     post,
 )
 
@@ -31,8 +33,10 @@ for room in (
     coverage,
     entrance,
     factor,
+    journal,
     me,
     people,
+    policies,
     approve,
     post,
 ):
