@@ -32,10 +32,21 @@ def can_agree(actor: Actor) -> bool:
     return COUNTRY in actor.territories(ACCOUNT_KEEPERS)
 
 
+def require_agreer(actor: Actor) -> None:
+    """Raise NotAllowed unless this person may change policies."""
+    if not can_agree(actor):
+        raise NotAllowed(_("Only a coordinator or administrator for the whole country may change this."))
+
+
+def last_change(session: Session) -> Policy | None:
+    """What was agreed on last; None while the usual values hold."""
+    return session.exec(select(Policy).order_by(col(Policy.changed_at).desc()).limit(1)).first()
+
+
 def agree(session: Session, changes: Mapping[str, Any], *, by: Actor | str, at: datetime) -> Policies:
     """Change these policies and leave the others; Invalid with every problem, NotAllowed for most people."""
-    if isinstance(by, Actor) and not can_agree(by):
-        raise NotAllowed(_("Only a coordinator or administrator for the whole country may change this."))
+    if isinstance(by, Actor):
+        require_agreer(by)
     now = policies(session)
     wanted = _checked(session, now.model_dump(mode="json") | dict(changes))
     old, new = now.model_dump(mode="json"), wanted.model_dump(mode="json")

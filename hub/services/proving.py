@@ -18,7 +18,7 @@ from sqlmodel import Session, col, func, select
 from hub.database import reading, writing
 from hub.domain.audit import CLOCK, note
 from hub.domain.errors import Busy, Invalid, NotAllowed, WrongState
-from hub.domain.person import ACCOUNT_KEEPERS, Actor
+from hub.domain.person import ACCOUNT_KEEPERS, Actor, Person, Role
 from hub.domain.policy import Policies
 from hub.domain.sign_in import RecoveryCode, SecondFactor
 from hub.language import _
@@ -96,6 +96,19 @@ def is_begun(session: Session, person_id: int) -> bool:
     """Whether an authenticator waits for its first code."""
     factor = session.get(SecondFactor, person_id)
     return factor is not None and factor.confirmed_at is None
+
+
+def without_factor(session: Session) -> tuple[int, int]:
+    """How many coordinators and administrators have no second factor, of how many."""
+    concerned = set(
+        session.exec(
+            select(Role.person_id)
+            .join(Person, col(Person.id) == col(Role.person_id))
+            .where(col(Role.kind).in_(ACCOUNT_KEEPERS), col(Person.disabled_at).is_(None))
+        )
+    )
+    having = set(session.exec(select(SecondFactor.person_id).where(col(SecondFactor.confirmed_at).is_not(None))))
+    return len(concerned - having), len(concerned)
 
 
 def _codes_left(session: Session, person_id: int) -> int:

@@ -208,16 +208,17 @@ def test_a_coordinator_without_one_is_led_to_set_it_up_before_anything_else(brow
     require(stage)
     browser = browse("coordinator")
 
-    led = browser.get("/equipe/connexion/code", follow=False)
-    page = browser.get(OWN)
+    led = browser.get("/equipe/reglages", follow=False)
+    page = browser.get(led.headers["location"])
     secret = secret_on(browser.post(f"{OWN}/debut").text)
     codes = browser.post(f"{OWN}/appareil", {"code": code(stage, secret)})
 
-    assert led.headers["location"] == "/equipe"
+    assert led.headers["location"] == f"{OWN}?suite=%2Fequipe%2Freglages"
     assert "One more step before you go on." in page.text
     assert 'href="/equipe/validation"' not in page.text
     assert heading(codes) == "Your recovery codes"
     assert 'href="/equipe/validation"' in codes.text
+    assert browser.get("/equipe/reglages").status_code == 200
 
 
 def test_an_animator_is_not_asked_for_one(browse, stage: Stage):
