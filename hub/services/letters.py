@@ -125,8 +125,12 @@ def moment_told(wall: str, zone: str) -> str:
     shown = format_datetime(datetime.fromisoformat(wall), DAY_AND_HOUR, locale=current_language())
     if zone == LOCAL:
         return _("{moment} (local time of each territory)", moment=shown)
-    city = get_timezone_location(zone, locale=current_language(), return_city=True)
-    return _("{moment} (time of {city})", moment=shown, city=city)
+    return _("{moment} (time of {city})", moment=shown, city=city(zone))
+
+
+def city(zone: str) -> str:
+    """A zone as people say it: by its city."""
+    return get_timezone_location(zone, locale=current_language(), return_city=True)
 
 
 def _section(kind: NoticeKind, some: Sequence[Told], public_url: str) -> str:

@@ -141,6 +141,29 @@ def leave(session: Session, sign_in_id: int, *, by: Actor, at: datetime) -> None
         note(session, "session.end", f"person:{by.id}", by=by, at=at)
 
 
+def leave_others(session: Session, sign_in_id: int, *, by: Actor, at: datetime) -> int:
+    """End all of one's own sessions but this one; return how many ended."""
+    ended = joining.end_sessions(session, by.id, at=at, but=sign_in_id)
+    if ended:
+        note(session, "session.end-others", f"person:{by.id}", by=by, at=at, after={"ended": ended})
+    return ended
+
+
+def change_password(session: Session, sign_in_id: int, *, password_hash: str, by: Actor, at: datetime) -> str:
+    """Keep one's new password; every session and token ends, and this one goes on under a new cookie, told this once.
+
+    The old password was shown just before, outside the transaction (`joining.sign_in`).
+    """
+    known = session.get(SignIn, sign_in_id)
+    if known is None or known.person_id != by.id or not known.holds(at):
+        raise NotSignedIn(_("Your session has ended. Please sign in again."))
+    joining.set_password(session, by.id, password_hash=password_hash, by=by, at=at)
+    plain = secrets.token_urlsafe(32)
+    known.hash, known.ended_at = _digest(plain), None
+    session.add(known)
+    return plain
+
+
 def sweep(session: Session, *, at: datetime) -> int:
     """Forget sessions and links that ended long ago; return how many."""
     before = at - timedelta(days=30)

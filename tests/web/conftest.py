@@ -58,7 +58,8 @@ class Browser:
     """Somebody at the pages: keeps cookies, sends forms with the token of the page, follows where it is led."""
 
     def __init__(self, url: str, stage: Stage, who: str | None = None) -> None:
-        self.client = httpx.Client(base_url=url, trust_env=False, headers={"Accept-Language": "en"})
+        # Patient: a password takes a while to check where the machine has much to do.
+        self.client = httpx.Client(base_url=url, trust_env=False, headers={"Accept-Language": "en"}, timeout=30)
         self.stage = stage
         if who:
             with writing(stage.hub.engine) as session:
