@@ -25,7 +25,7 @@ PERMISSIONS: Final[Mapping[str, str]] = {
     "pages_read_engagement": "Lire ce que ces pages ont publié",
     "pages_manage_posts": "Publier sur ces pages",
     "read_insights": "Lire les statistiques de ces pages",
-    "pages_read_user_content": "Lire ce que d'autres écrivent sur ces pages",
+    "pages_read_user_content": "Lire ce que d’autres écrivent sur ces pages",
     "business_management": "Gérer votre portefeuille professionnel",
 }
 """Every permission that may be asked for here, as the person reads it."""
@@ -65,7 +65,7 @@ class Dialog:
             app = self._checked(asked)
             if request.method == "POST":
                 return self._answered(app, asked, pairs)
-            return _page("Facebook d'entraînement", self._question(app, asked, request.path))
+            return _page("Facebook d’entraînement", self._question(app, asked, request.path))
         except NotShown as problem:
             return _page("Connexion impossible", f"<p role='alert'>{escape(str(problem))}</p>", status=400)
 
@@ -223,13 +223,13 @@ def _pairs(request: Request) -> tuple[tuple[str, str], ...]:
 
 def _who(asked: Mapping[str, str], people: Sequence[Mapping[str, Any]], path: str) -> str:
     if not people:
-        raise NotShown("Personne n'a de compte sur ce Facebook d'entraînement.")
+        raise NotShown("Personne n’a de compte sur ce Facebook d’entraînement.")
     links = "".join(
         f"<li><a class='person' href='{escape(path)}?{escape(urlencode({**asked, 'user': person['id']}))}'>"
         f"Continuer en tant que {escape(person['name'])}</a></li>"
         for person in people
     )
-    return f"<h2>Qui êtes-vous ?</h2><ul>{links}</ul>"
+    return f"<h2>Qui êtes-vous ?</h2><ul>{links}</ul>"
 
 
 def _back(address: str, told: Mapping[str, str]) -> Reply:
@@ -244,7 +244,7 @@ def _page(title: str, body: str, *, status: int = 200) -> Reply:
         "<!doctype html><html lang='fr'><head><meta charset='utf-8'>"
         "<meta name='viewport' content='width=device-width, initial-scale=1'>"
         f"<title>{escape(title)}</title><style>{STYLE}</style></head><body><main><h1>{escape(title)}</h1>"
-        "<p class='note'>Ceci n'est pas Facebook : c'est le bac à sable de Relais, pour s'exercer. "
+        "<p class='note'>Ceci n’est pas Facebook : c’est le bac à sable de Relais, pour s’exercer. "
         f"Rien ne sort de cette machine.</p>{body}</main></body></html>"
     )
     return Reply(status, html.encode(), {"content-type": "text/html; charset=utf-8", "referrer-policy": "no-referrer"})

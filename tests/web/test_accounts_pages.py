@@ -135,7 +135,7 @@ def test_accounts_that_need_somebody_stand_first_and_say_so_in_words(browse: Bro
 
     urgent = page[page.index('id="urgent"') : page.index('id="others"')]
     assert re.findall(r'href="/equipe/comptes/\d+">([^<]+)<', urgent) == ["Page rennes"]
-    assert [words for words in ("in trouble", "resting", "Rennes (académie)") if words not in urgent] == []
+    assert [words for words in ("resting", "Rennes (académie)", "Access: not known") if words not in urgent] == []
 
 
 def test_whoever_only_looks_sees_no_way_to_change_anything(browse: Browse, stage: Stage):
@@ -553,7 +553,7 @@ def test_several_pages_are_offered_with_the_territory_of_their_name(dialog: Dial
         ("2002", ""),
     ]
     assert f'name="territory-{LILLE}" value="Lille (académie)"' in page.text
-    assert "Here already, for Rennes (académie): its token is renewed." in page.text
+    assert "Here already, for Rennes (académie): if you tick it, its token is renewed." in page.text
     assert "You may not publish on this page." in page.text
     assert refused.status_code == 422
     assert "Say which territory this page speaks for." in refused.text
