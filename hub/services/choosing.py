@@ -151,10 +151,11 @@ def accounts(session: Session, audience: Sequence[str], land: Atlas, *, by: Acto
         )
         for account in connecting.list_accounts(session, by)
     ]
-    return sorted(told, key=lambda one: (not one.proposed, _ORDER[one.account.network]))
+    return sorted(told, key=lambda one: (not one.proposed, ORDER[one.account.network]))
 
 
-_ORDER: Final = {AccountNetwork.FACEBOOK: 0, AccountNetwork.PORTAL: 1, AccountNetwork.X: 2}
+ORDER: Final[Mapping[AccountNetwork, int]] = {AccountNetwork.FACEBOOK: 0, AccountNetwork.PORTAL: 1, AccountNetwork.X: 2}
+"""In which order networks are shown."""
 
 
 # --- Clocks ---------------------------------------------------------------------------------------------

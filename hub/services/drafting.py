@@ -441,28 +441,35 @@ def preview_typed(
     Invalid with every problem when it could not be kept like this.
     """
     require_writer(by)
-    usual = post.territory_code if post else by.territories(WRITERS)[0]
-    checked = _checked(session, typed, by=by, at=at, usual=usual)
-    imagined = Post(
-        **checked.columns,
-        id=post.id if post else None,
-        author_id=post.author_id if post else by.id,
-        changed_by_id=by.id,
-        seed=post.seed if post else "",
-        territory_code=usual,
-        created_at=at,
-        changed_at=at,
-    )
-    [planned] = geotargeting.plans_of(session, [_imagined(session, imagined, checked)], terms=terms, rules=rules, at=at)
+    whole = _imagined(session, typed, by=by, at=at, post=post)
+    [planned] = geotargeting.plans_of(session, [whole], terms=terms, rules=rules, at=at)
     return planned
 
 
-def _imagined(session: Session, post: Post, checked: _Checked) -> geotargeting.Whole:
-    chosen = [one.account_id for one in checked.destinations]
-    accounts = session.exec(select(Account).where(col(Account.id).in_(chosen)))
+def would_change(session: Session, post: Post, typed: Draft, *, by: Actor, at: datetime) -> bool:
+    """Whether what is typed says anything else than the post; Invalid as when it was saved."""
+    return _imagined(session, typed, by=by, at=at, post=post).content != geotargeting.whole(session, post).content
+
+
+def _imagined(session: Session, typed: Draft, *, by: Actor, at: datetime, post: Post | None) -> geotargeting.Whole:
+    """What is typed as a post that nobody stores."""
+    usual = post.territory_code if post else by.territories(WRITERS)[0]
+    checked = _checked(session, typed, by=by, at=at, usual=usual)
+    accounts = session.exec(
+        select(Account).where(col(Account.id).in_([one.account_id for one in checked.destinations]))
+    )
     return geotargeting.Whole(
-        post=post,
-        audience=sorted(checked.audience),
+        post=Post(
+            **checked.columns,
+            id=post.id if post else None,
+            author_id=post.author_id if post else by.id,
+            changed_by_id=by.id,
+            seed=post.seed if post else "",
+            territory_code=usual,
+            created_at=at,
+            changed_at=at,
+        ),
+        audience=checked.audience,
         destinations=sorted(checked.destinations, key=lambda one: one.account_id),
         accounts={account.id: account for account in accounts if account.id is not None},
         pictures=[

@@ -65,7 +65,10 @@ def edit(post_id: Id, request: Request, visit: Inside, session: ReadDb, hub: The
     if feuille:
         return _go_on(request, session, hub, feuille, by=visit.actor)
     post = drafting.get_post(session, post_id, by=visit.actor)
-    drafting.require_changeable(session, post, by=visit.actor)
+    try:
+        drafting.require_changeable(session, post, by=visit.actor)
+    except WrongState as error:
+        return go(request, f"/equipe/publications/nouvelle?comme={post_id}", f"{error} {_('This is the copy.')}")
     begun = Begun(sketching.new_id(), post, post.version)
     return _page(request, session, hub, sheet.of_post(session, post), begun, by=visit.actor, looked=True)
 
@@ -201,6 +204,10 @@ def _sent(request: Request, hub: Hub, form: Form, *, by: Actor) -> Response:
         return _refused(request, hub, _told(form, error), begun, by=by)
     except Overtaken as overtaken:
         return _conflict(request, hub, form, begun, overtaken.typed, by=by)
+    except WrongState as error:
+        # It has begun to go out: what was typed goes on as a copy.
+        copy = Begun(sketching.new_id())
+        return _again(request, hub, form.refused(error), copy, by=by, status=409)
     if saved.hindrance is not None:
         begun = Begun(begun.sheet_id, saved.post, saved.post.version)
         return _refused(request, hub, _told(form, saved.hindrance), begun, by=by, saved=True)
@@ -214,6 +221,14 @@ def _sent(request: Request, hub: Hub, form: Form, *, by: Actor) -> Response:
 
 def _with_uploads(hub: Hub, form: Form) -> Form:
     """The form with the pictures that came along, cleaned and kept; what is wrong with one stands at its field."""
+    try:
+        return _uploaded(hub, form)
+    finally:
+        for _name, file in form.files:
+            file.file.close()
+
+
+def _uploaded(hub: Hub, form: Form) -> Form:
     rows = draft_form.pictures(form)
     free, place = MAX_PICTURES - len(rows), max(rows, default=-1) + 1
     for count, (_name, file) in enumerate(form.files):
@@ -286,7 +301,7 @@ def _written(session: Session, hub: Hub, typed: Draft, begun: Begun, *, by: Acto
     post = drafting.get_post(session, begun.post.id, by=by, lock=True)
     if begun.version is not None and post.version != begun.version:
         raise Overtaken(typed)
-    if drafting.typed_of(session, post) == typed:
+    if not drafting.would_change(session, post, typed, by=by, at=at):
         return post  # nothing changed: an approval is not taken back for that
     return drafting.change(session, begun.post.id, typed, version=begun.version, by=by, at=at)
 
@@ -333,7 +348,7 @@ def _conflict(request: Request, hub: Hub, form: Form, begun: Begun, typed: Draft
         post = drafting.get_post(session, begun.post.id, by=by)
         theirs = drafting.typed_of(session, post)
         names = comparing.names_for(session, [theirs, typed])
-        told = {
+        told: dict[str, Any] = {
             "form": form,
             "begun": Begun(begun.sheet_id, post, begun.version),
             "differences": comparing.differences(theirs, typed, names),

@@ -94,9 +94,9 @@ class Counter:
 
 
 def cards(planned: Sequence[Planned], rules: Mapping[Network, Rules]) -> list[Card]:
-    """One card for each account, in the order of the plan."""
+    """One card for each account, in the order of their networks."""
     by_account: dict[int, list[Planned]] = {}
-    for one in planned:
+    for one in sorted(planned, key=lambda one: choosing.ORDER[one.account.network]):
         by_account.setdefault(one.account.id or 0, []).append(one)
     return [_card(some, rules[Network(some[0].account.network)]) for some in by_account.values()]
 
