@@ -51,9 +51,7 @@ HEADINGS: Final[Mapping[NoticeKind, Callable[[int], str]]] = {
         "{count} post came back to you, with a reason", "{count} posts came back to you, with a reason", count
     ),
     NoticeKind.TO_DECIDE: lambda count: ngettext(
-        "{count} post needs a decision: nobody is sure that it went out",
-        "{count} posts need a decision: nobody is sure that they went out",
-        count,
+        "{count} post needs a decision", "{count} posts need a decision", count
     ),
     NoticeKind.FAILED: lambda count: ngettext(
         "{count} post did not go out everywhere", "{count} posts did not go out everywhere", count

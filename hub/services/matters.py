@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from babel.dates import format_date
 from sqlmodel import Session, col, func, select
 
 from hub.domain import post as posts
@@ -18,7 +19,7 @@ from hub.domain.person import WRITERS, Actor, RoleKind
 from hub.domain.policy import Policies
 from hub.domain.post import Post, PostState
 from hub.domain.territory import Atlas
-from hub.language import _
+from hub.language import _, current_language
 from hub.services import drafting, geotargeting, showing
 
 NEWS: Final = timedelta(days=3)
@@ -301,7 +302,8 @@ def _what_to_do(account: Account, occasion: str) -> str:
             return _("The network blocks it for some hours: what is due on it waits. Look at the page itself.")
         case _:
             ends = account.token_expires_at
-            return _("Its connection ends on {day}: renew it before.", day=ends.date().isoformat() if ends else "?")
+            day = format_date(ends, "d MMMM y", locale=current_language()) if ends else "?"
+            return _("Its connection ends on {day}: renew it before.", day=day)
 
 
 def _author(atlas: Atlas, post: Post, codes: Collection[str]) -> Callable[[Actor], bool]:

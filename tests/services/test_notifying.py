@@ -225,7 +225,7 @@ def test_a_token_that_ends_soon_is_told_in_time(desk: Desk, post: Post) -> None:
 
     assert before == {}
     assert sorted(mail.to.partition("@")[0] for mail in mails) == ["administrator", "coordinator", "deputy", "stranger"]
-    assert "Its connection ends on 2026-11-22: renew it before." in mails[0].text
+    assert "Its connection ends on 22 November 2026: renew it before." in mails[0].text
 
 
 def test_who_may_approve_is_warned_before_a_post_expires(desk: Desk, post: Post) -> None:
