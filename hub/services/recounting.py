@@ -97,7 +97,7 @@ DEEDS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
         },
     ),
     "token": (N_("Tokens"), {"token.make": N_("made a token"), "token.revoke": N_("revoked a token")}),
-    "policy": (N_("Settings"), {"policy.agree": N_("changed the settings")}),
+    "policy": (N_("Rules"), {"policy.agree": N_("changed the rules")}),
     "hold": (
         N_("Emergency stop"),
         {
