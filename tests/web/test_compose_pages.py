@@ -382,7 +382,7 @@ def test_the_preview_shows_final_words_limits_times_and_lengths(browse: Browse, 
     page = seen(browse("animator").post(NEW, told))
 
     assert page.count("Venez à Ille-et-Vilaine") == 2
-    assert "Limited to Ille-et-Vilaine" in page
+    assert "Limit Ille-et-Vilaine" in page
     assert "Goes out Tue 10 Nov, 18:00 Paris" in page
     assert "Length 23 / " in page
 
@@ -396,7 +396,7 @@ def test_the_preview_of_x_tells_its_cost_and_asks_for_consent(browse: Browse, st
     assert "cannot limit a post to a territory" in seen(asked)
     assert 'name="accepts-unlimited"' in asked.text
     assert "cannot limit a post to a territory" not in seen(agreed)
-    assert "Limited to everybody" in seen(agreed)
+    assert "Limit no limit: everybody sees it" in seen(agreed)
     assert "Cost $0.20" in seen(agreed)
 
 

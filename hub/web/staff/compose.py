@@ -68,7 +68,8 @@ def edit(post_id: Id, request: Request, visit: Inside, session: ReadDb, hub: The
     try:
         drafting.require_changeable(session, post, by=visit.actor)
     except WrongState as error:
-        return go(request, f"/equipe/publications/nouvelle?comme={post_id}", f"{error} {_('This is the copy.')}")
+        said = str(error) + " " + _("This is the copy.")
+        return go(request, f"/equipe/publications/nouvelle?comme={post_id}", said)
     begun = Begun(sketching.new_id(), post, post.version)
     return _page(request, session, hub, sheet.of_post(session, post), begun, by=visit.actor, looked=True)
 
