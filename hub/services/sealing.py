@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, delete, select
 
 from hub.domain.account import Account
 from hub.domain.audit import note
+from hub.domain.consent import Consent
 from hub.domain.person import Actor
 from hub.domain.sign_in import SecondFactor
 from hub.secrets import Vault
 
 
 def seal_again(session: Session, vault: Vault, *, by: Actor | str, at: datetime) -> int:
-    """Put every secret under the vault's first key; how many there are. KeyTrouble if one resists."""
+    """Put every secret under the vault's first key; how many there are. KeyTrouble if one resists.
+
+    Ways to a network's dialog are simply lost: they live for minutes, and are begun again.
+    """
     accounts, factors = _accounts(session), _factors(session)
     for account in accounts:
         assert account.secret is not None
@@ -24,6 +28,7 @@ def seal_again(session: Session, vault: Vault, *, by: Actor | str, at: datetime)
     for factor in factors:
         factor.secret = vault.rotate(factor.secret)
         session.add(factor)
+    session.exec(delete(Consent))
     session.flush()
     count = len(accounts) + len(factors)
     note(session, "secrets.rotate", "vault:keys", by=by, at=at, after={"secrets": count})

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
 from sqlmodel import col, select
 
 from hub.database import reading, writing
-from hub.domain.account import AccountNetwork
+from hub.domain.account import Account, AccountNetwork
 from hub.domain.consent import Consent
 from hub.domain.errors import Invalid, NotAllowed, NotFound
 from hub.domain.sign_in import SignIn
 from hub.secrets import Vault
-from hub.services import consenting
+from hub.services import consenting, sealing
 from hub.services.consenting import Kept, LostWay, Return, Way
 from hub.services.linking import Grant
 from tests.services.desk import Desk
@@ -53,7 +54,7 @@ class Browser:
         with reading(self.desk.stage.hub.engine) as session:
             return consenting.kept(session, self.vault, consent_id, **self._me())
 
-    def _me(self):
+    def _me(self) -> dict[str, Any]:
         return {"sign_in_id": self.sign_in_id, "by": self.desk.who(self.who), "at": self.desk.now}
 
 
@@ -183,6 +184,19 @@ def test_after_a_change_of_keys_a_way_is_simply_lost(mine: Browser):
         mine.come_back(way.state)
     with pytest.raises(LostWay):
         mine.kept(consent_id)
+
+
+def test_nothing_stays_under_an_old_key_when_keys_are_rotated(mine: Browser, desk: Desk):
+    mine.paste()
+    with writing(desk.stage.hub.engine) as session:
+        for account in session.exec(select(Account)):
+            account.secret = None
+
+    with writing(desk.stage.hub.engine) as session:
+        sealing.seal_again(session, mine.vault, by="operator", at=desk.now)
+
+    with reading(desk.stage.hub.engine) as session:
+        assert session.exec(select(Consent)).all() == []
 
 
 @pytest.mark.parametrize(("who", "account"), [("animator", None), ("analyst", None), ("animator", "rennes")])
