@@ -27,11 +27,14 @@ def catalogue() -> Catalog:
 
 @pytest.fixture(scope="module")
 def messages() -> dict[Words, str]:
-    """Every message in the code, with one place where it is said."""
-    found = extract_from_dir(ROOT / "hub", method_map=[("**.py", "python")], keywords=KEYWORDS)
+    """Every message in code and templates, with one place where it is said."""
+    ways = [("**.py", "python"), ("web/templates/**.html", "jinja2")]
     return {
-        tuple(words) if isinstance(words, list | tuple) else words: f"hub/{file}:{line}"
-        for file, line, words, _comments, _context in found
+        tuple(words) if isinstance(words, list | tuple) else words: f"{folder}/{file}:{line}"
+        for folder in ("hub", "schedules")
+        for file, line, words, _comments, _context in extract_from_dir(
+            ROOT / folder, method_map=ways, keywords=KEYWORDS
+        )
     }
 
 

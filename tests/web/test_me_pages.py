@@ -80,7 +80,7 @@ def test_the_present_rhythm_is_chosen_already_and_another_one_is_kept(browse: Br
 
 
 def test_the_daily_mail_comes_by_ones_own_clock(browse: Browse) -> None:
-    assert "Once a day, all in one mail, at 07:00 (time of Guadeloupe)" in words(browse("stranger").get(HERE).text)
+    assert "Once a day, all in one mail, at 7:00 (time of Guadeloupe)" in words(browse("stranger").get(HERE).text)
 
 
 @pytest.mark.parametrize("typed", ["", "hourly"])
@@ -174,7 +174,7 @@ def test_the_fields_stay_open_where_something_is_to_be_mended(browse: Browse) ->
 
 def test_sessions_are_listed_and_one_elsewhere_is_ended(browse: Browse, stage: Stage) -> None:
     elsewhere, here = browse("animator"), browse("animator")
-    listed = section(here.get(HERE).text, "sessions").count("last used")
+    listed = section(here.get(HERE).text, "sessions").count("since 2 Nov 2026")
     (other,) = re.findall(r"/equipe/moi/sessions/(\d+)/fin", here.get(HERE).text)
 
     page = here.post(f"{HERE}/sessions/{other}/fin")

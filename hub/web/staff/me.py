@@ -70,7 +70,7 @@ def _roles(session: Session, visit: Visit) -> list[tuple[str, list[str]]]:
 
 
 def _rhythms(hour: int, zone: str) -> list[tuple[str, str]]:
-    daily = _("Once a day, all in one mail, at {hour}:00 (time of {city})", hour=f"{hour:02}", city=letters.city(zone))
+    daily = _("Once a day, all in one mail, at {hour}:00 (time of {city})", hour=hour, city=letters.city(zone))
     return [
         (Rhythm.AT_ONCE.value, _("At once: within a minute, several things together in one mail")),
         (Rhythm.DAILY.value, daily),
