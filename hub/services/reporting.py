@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
@@ -21,7 +21,8 @@ from hub.domain.post import Post
 from hub.domain.reach import CATALOGUE_VERSION, How, ReachFigure, Unit, Visit, combine
 from hub.domain.territory import COUNTRY, Atlas, Level
 from hub.language import N_, _
-from hub.services import geotargeting
+from hub.services import drafting, geotargeting
+from hub.services.showing import title
 
 
 class By(StrEnum):
@@ -307,6 +308,16 @@ def _row(land: Atlas, key: str, some: Sequence[Figure], order: By) -> Row:
         metrics=sorted({figure.metric for figure in some if figure.metric}),
         unlimited=any(figure.unlimited for figure in some),
     )
+
+
+def titles(session: Session, post_ids: Collection[int], *, by: Actor) -> dict[int, str]:
+    """What posts are called, of those that this person may see: a national figure is everybody's, its words are not."""
+    seen = drafting.visible(session, post_ids, by=by)
+    return {
+        number: title(text)
+        for number, text in session.exec(select(Post.id, Post.text).where(col(Post.id).in_(seen)))
+        if number is not None
+    }
 
 
 # --- Export ---------------------------------------------------------------------------------------------------

@@ -183,7 +183,7 @@ def test_one_territory_from_near_names_its_posts_its_accounts_and_what_comes_fro
     assert "To come Nothing is planned for this territory alone." in told
     assert "Portes ouvertes au CFA Tuesday 3 November, 18:00 Page rennes" in told
     assert "Page rennes Facebook never checked" in told
-    assert "What also reaches it France Next post: Pour tout le pays" in told
+    assert "What also reaches it France Next to go out: Pour tout le pays" in told
 
 
 # --- Choosing and ordering ----------------------------------------------------------------------------------

@@ -69,16 +69,18 @@ def export(
     begin, end = period(first, last, usual=_four_weeks(now))
     name = f"relais-portee-{begin.isoformat()}-{end.isoformat()}.{format}"
     return StreamingResponse(
-        _chunks(hub, person, begin, end),
+        csv_chunks(hub, person, begin, end),
         media_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
 
 
-def _chunks(hub: Hub, person: Actor, begin: date, end: date) -> Iterator[str]:
+def csv_chunks(hub: Hub, person: Actor, begin: date, end: date, *, separator: str = ",") -> Iterator[str]:
+    """The export in pieces of a good size; the session stays open until the last one."""
     with reading(hub.engine) as session:
         waiting = ""
-        for line in reporting.csv_lines(reporting.export_rows(session, by=person, first=begin, last=end)):
+        rows = reporting.export_rows(session, by=person, first=begin, last=end)
+        for line in reporting.csv_lines(rows, separator=separator):
             waiting += line
             if len(waiting) > CHUNK:
                 yield waiting
