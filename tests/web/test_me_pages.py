@@ -118,7 +118,7 @@ def test_a_new_password_ends_other_sessions_and_keys_and_this_session_goes_on_un
 
     fresh = answer.cookies["relais"]
     opened = [with_cookie(browse, one).get(HERE, follow=False).status_code for one in (old, fresh)]
-    assert answer.headers["location"] == HERE
+    assert answer.headers["location"] == f"{HERE}#main"
     assert opened == [303, 200]
     assert elsewhere.get(HERE, follow=False).status_code == 303
     with reading(stage.hub.engine) as session:

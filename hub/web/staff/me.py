@@ -24,7 +24,9 @@ from hub.wiring import Hub
 
 router = APIRouter(prefix="/moi")
 
-HERE: Final = "/equipe/moi"
+HERE: Final = "/equipe/moi#main"
+"""Its top, where what was done is said: browsers stay at the part of the page whose form was sent."""
+
 LONGEST_PASSWORD: Final = 1000
 
 
