@@ -129,7 +129,7 @@ def shown(session: Session, hub: Hub, form: Form, begun: Begun, *, by: Actor, lo
         "places": _found(session, form["audience-query"]),
         "choices": choices,
         "chosen": chosen,
-        "follows": draft_form.follows(form),
+        "follows": chosen == {one.id for one in choices if one.proposed},
         "unlimited": _unlimited(choices, chosen, land, audience),
         "zones": choosing.zones(land, by, form["zone"]),
         "local_times": _local_times(land, audience, accounts, form),
@@ -210,9 +210,7 @@ def _readable(form: Form, lacking: list[str]) -> Draft | None:
 
 
 def spoken_for(typed: Draft, chosen: set[str]) -> Draft:
-    """The draft with accounts that follow the audience told by number, and without words for others."""
-    if typed.accounts is not None:
-        return typed
+    """The draft for the accounts that are meant now, without words for others."""
     variants = {key: text for key, text in typed.variants.items() if key in chosen}
     return typed.model_copy(update={"accounts": sorted(chosen, key=int), "variants": variants})
 
@@ -225,9 +223,13 @@ def chosen_now(session: Session, form: Form, *, by: Actor) -> set[str]:
 
 
 def _chosen(form: Form, choices: Sequence[Choice]) -> set[str]:
-    if draft_form.follows(form):
-        return {one.id for one in choices if one.proposed}
-    return set(form.every("account"))
+    """The accounts proposed for the audience of now, with what somebody added to the proposal before, or left out."""
+    known, ticked = {one.id for one in choices}, set(form.every("account"))
+    if "proposed" not in form:
+        return ticked & known
+    before = set(form.every("proposed"))
+    proposed = {one.id for one in choices if one.proposed}
+    return ((proposed - (before - ticked)) | (ticked - before)) & known
 
 
 # --- Parts ----------------------------------------------------------------------------------------------

@@ -23,7 +23,8 @@ export function placesFor(form, { changed, words }) {
       const inside = [...one.querySelectorAll("[data-name]")];
       one.hidden = !fits && !inside.some((each) => !each.hidden);
       if (wanted && fits) inside.forEach((each) => { each.hidden = false; });
-      if (wanted && one.tagName === "DETAILS" && !fits && !one.hidden) one.open = true;
+      const fold = one.querySelector("details");
+      if (wanted && fold && !fits && !one.hidden) fold.open = true;
     }
   }
 
