@@ -10,6 +10,7 @@ import pytest
 
 from hub.database import writing
 from hub.domain.delivery import Delivery, DeliveryState
+from hub.domain.post import Media
 from hub.services import approving
 from tests.services.desk import Desk
 from tests.stage import Stage
@@ -301,3 +302,41 @@ def test_words_that_look_like_markup_are_shown_as_words(browse: Browse, desk: De
 
     assert "<script>alert" not in html
     assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; co" in html
+
+
+def test_a_picture_is_shown_to_those_who_see_the_post(browse: Browse, desk: Desk):
+    data = b"\x89PNG" + bytes(20)
+    with writing(desk.stage.hub.engine) as session:
+        size = {"width": 4, "height": 3, "size": len(data)}
+        session.add(Media(id="a" * 64, mime="image/png", data=data, created_at=desk.now, **size))
+    post_id = desk.write(pictures=[{"id": "a" * 64, "alt": "Une cour"}])
+    browser = browse("animator")
+    address = f"/equipe/publications/{post_id}/images/0"
+
+    html = browser.get(f"/equipe/publications/{post_id}").text
+    picture = browser.get(address)
+
+    assert f'<img src="{address}" alt="Une cour"' in html
+    assert (picture.content, picture.headers["content-type"]) == (data, "image/png")
+    assert "private" in picture.headers["cache-control"]
+    assert browser.get(f"/equipe/publications/{post_id}/images/1").status_code == 404
+    assert browse("stranger").get(address).status_code == 404
+
+
+def test_what_is_wrong_is_told_beside_the_form_that_was_sent_and_the_words_are_kept(browse: Browse, desk: Desk):
+    post_id = desk.approved()
+    delivery = only_delivery(desk, post_id, state=DeliveryState.REVIEW)
+
+    html = (
+        browse("animator")
+        .post(
+            f"/equipe/diffusions/{delivery.id}/decider",
+            {"action": "found", "remote_id": "sans numéro", "reason": "Vue ce matin"},
+        )
+        .text
+    )
+
+    assert f'id="remote_id-{delivery.id}" name="remote_id" value="sans numéro"' in html
+    assert f'aria-describedby="remote_id-{delivery.id}-wrong" aria-invalid="true"' in html
+    assert ">Vue ce matin</textarea>" in html
+    assert 'value="found" checked' in html

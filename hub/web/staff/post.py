@@ -17,7 +17,18 @@ from hub.domain.person import WRITERS
 from hub.domain.post import Kind, PostState
 from hub.domain.territory import Atlas, Level
 from hub.language import N_, _, ngettext
-from hub.services import approving, choosing, drafting, geotargeting, listing, looking, recounting, resolving, telling
+from hub.services import (
+    agreeing,
+    approving,
+    choosing,
+    drafting,
+    geotargeting,
+    listing,
+    looking,
+    recounting,
+    resolving,
+    telling,
+)
 from hub.services.listing import Wanted
 from hub.services.looking import Sight
 from hub.web.deps import LARGEST_ID, Id, Now, ReadDb, TheHub
@@ -139,7 +150,7 @@ def submit(post_id: Id, request: Request, visit: Inside, hub: TheHub, now: Now, 
     """Hand it in for approval; repeats are asked about."""
     try:
         with writing(hub.engine) as session:
-            drafting.submit(
+            post = drafting.submit(
                 session,
                 post_id,
                 by=visit.actor,
@@ -148,9 +159,11 @@ def submit(post_id: Id, request: Request, visit: Inside, hub: TheHub, now: Now, 
                 rules=hub.rules,
                 confirm_repeats="confirm" in form,
             )
+            advice = agreeing.advice_at(session, post.first_due_at, at=now)
     except (Invalid, WrongState) as error:
-        return _again(request, post_id, visit, hub, form, error, "submit")
-    return go(request, _address(post_id), _("Handed in. You are told as soon as a coordinator has looked at it."))
+        return _again(request, post_id, visit, hub, form.refused(error), error, "submit")
+    said = _("Handed in. You are told as soon as a coordinator has looked at it.")
+    return go(request, _address(post_id), f"{said} {advice}".strip())
 
 
 @router.post("/publications/{post_id}/retirer")
@@ -161,7 +174,7 @@ def withdraw(post_id: Id, request: Request, visit: Inside, hub: TheHub, now: Now
         with writing(hub.engine) as session:
             drafting.withdraw(session, post_id, by=visit.actor, at=now, reason=reason[:LONGEST_WORDS])
     except (Invalid, WrongState) as error:
-        return _again(request, post_id, visit, hub, form, error, "withdraw")
+        return _again(request, post_id, visit, hub, form.refused(error), error, "withdraw")
     return go(request, _address(post_id), _("Withdrawn: what had not gone out yet will not."))
 
 
@@ -182,7 +195,7 @@ def release(post_id: Id, request: Request, visit: Inside, hub: TheHub, now: Now,
                 release=named,
             )
     except (Invalid, WrongState) as error:
-        return _again(request, post_id, visit, hub, form, error, "release")
+        return _again(request, post_id, visit, hub, form.refused(error), error, "release")
     told = ngettext("{count} destination goes out now.", "{count} destinations go out now.", len(made))
     return go(request, _address(post_id), told)
 
@@ -206,7 +219,8 @@ def decide(delivery_id: Id, request: Request, visit: Inside, hub: TheHub, now: N
                 reason=form["reason"][:LONGEST_WORDS],
             )
     except (Invalid, WrongState) as error:
-        return _again(request, post_id, visit, hub, form, error, f"delivery-{delivery_id}")
+        names = {name: f"{name}-{delivery_id}" for name in ("action", "remote_id", "reason")}
+        return _again(request, post_id, visit, hub, form.refused(error, names=names), error, f"delivery-{delivery_id}")
     return go(request, f"{_address(post_id)}#diffusion-{delivery_id}", _(ACTION_DONE[action]))
 
 
@@ -234,7 +248,7 @@ def _again(request: Request, post_id: int, visit: Visit, hub: Hub, form: Form, e
     """The page once more with what is wrong, beside the form that was sent."""
     status = 422 if isinstance(error, Invalid) else 409
     with reading(hub.engine) as session:
-        return _shown(request, session, post_id, visit, hub, form=form.refused(error), place=place, status=status)
+        return _shown(request, session, post_id, visit, hub, form=form, place=place, status=status)
 
 
 def _shown(
