@@ -13,7 +13,7 @@ from importlib.resources import files
 Point = tuple[int, int]
 Ring = list[Point]
 
-SMALLEST = 4
+SMALLEST = 6
 """A point goes when the triangle that it makes with its two neighbours is smaller (square units of the drawing)."""
 
 CAPITAL = ("75", "77", "78", "91", "92", "93", "94", "95")

@@ -20,6 +20,7 @@ from hub.web.staff import (
     people,
     policies,
     post,
+    reach,
 )
 
 router = APIRouter(prefix="/equipe", include_in_schema=False, dependencies=[FromOwnPage])
@@ -39,6 +40,7 @@ for room in (
     policies,
     approve,
     post,
+    reach,
 ):
     router.include_router(room.router)
 
