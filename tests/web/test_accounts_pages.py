@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
+from channels.sandbox import faults
 from channels.sandbox.server import Sandbox
 from hub.database import reading, writing
 from hub.domain.account import Account, AccountNetwork, AccountState
@@ -310,8 +311,6 @@ def test_a_wrong_token_is_refused_in_words_and_never_given_back(browse: Browse, 
 
 
 def test_a_silent_facebook_is_told_as_such(browse: Browse, stage: Stage, sandbox: Sandbox):
-    from channels.sandbox import faults
-
     sandbox.faults.add(faults.named("html_502", network="facebook"))
 
     answer = browse("coordinator").post(at(stage, "rennes", "/jeton"), {"token": "EAAPsometoken"})
@@ -583,6 +582,23 @@ def test_without_any_page_there_is_a_way_on(dialog: Dialog, sandbox: Sandbox):
     answer = dialog.browser.get(dialog.answer(dialog.leave() + "&user=78"))
 
     assert "No page was granted" in answer.text
+
+
+def test_pages_that_cannot_be_checked_are_linked_all_the_same_and_said_to_need_care(
+    dialog: Dialog, sandbox: Sandbox, stage: Stage
+):
+    sandbox.graph.create_page("2002", "La seconde chance", followers=6000)
+    path = urlsplit(str(dialog.whole().url)).path
+    sandbox.faults.add(faults.named("html_502", network="facebook", times=None))
+    asked = len(sandbox.calls)
+
+    linked = dialog.browser.post(
+        path, {"page": ["2002", LILLE], "territory-2002": "France", f"territory-{LILLE}": "Lille"}
+    )
+
+    assert said(linked) == ["2 pages are linked. 2 need care: see below."]
+    speakers = {call.query_value("access_token") for call in list(sandbox.calls)[asked:]}
+    assert len(speakers - {None}) == 1
 
 
 def test_granted_pages_of_another_session_are_not_shown(dialog: Dialog, browse: Browse):

@@ -15,6 +15,7 @@ from hub.domain.errors import FieldProblem, Invalid, WrongState
 from hub.language import _, ngettext
 from hub.services import connecting, consenting, geotargeting, linking
 from hub.services.consenting import Kept, LostWay
+from hub.services.findings import UNANSWERED
 from hub.services.linking import Grant, Offer
 from hub.web.deps import Id, Now, TheHub
 from hub.web.forms import Form, TypedForm, filled
@@ -247,11 +248,15 @@ def _choice_page(request: Request, choice: _Choice, form: Form, *, status: int =
 
 
 def _checked(request: Request, hub: Hub, visit: Visit, numbers: list[int]) -> Response:
-    """Look how the linked pages are, and lead on."""
-    checked = [connecting.check_account(hub, number, by=visit.actor) for number in numbers[:MOST_CHECKED]]
+    """Look how the linked pages are, and lead on; a network that does not answer is not asked for each of them."""
+    checked: list[Account] = []
+    for number in numbers[:MOST_CHECKED]:
+        checked.append(connecting.check_account(hub, number, by=visit.actor))
+        if any(found["code"] in UNANSWERED for found in checked[-1].findings):
+            break
     if len(numbers) == 1:
         return go(request, address(numbers[0]), check_said(checked[0]))
-    ill = sum(account.light != Light.GREEN for account in checked)
+    ill = len(numbers) - sum(account.light == Light.GREEN for account in checked)
     told = ngettext("{count} page is linked.", "{count} pages are linked.", len(numbers))
     if ill:
         told += " " + ngettext("{count} needs care: see below.", "{count} need care: see below.", ill)
