@@ -211,7 +211,7 @@ def _decisions(session: Session, *, by: Actor, at: datetime) -> list[Open]:
     open_yet = [one for one in found if by.holds_for_all(land, WRITERS, _land(one))][: 2 * FEW]
     return [
         Open(one, title(entry.post.text), entry.account, land.name(one.territory_code), actions(one))
-        for one, entry in zip(open_yet, calendaring.of_deliveries(session, open_yet), strict=True)
+        for one, entry in zip(open_yet, calendaring.of_deliveries(session, open_yet, at=at), strict=True)
         if entry.account is not None
     ]
 
@@ -275,7 +275,7 @@ def _today(session: Session, *, by: Actor, at: datetime) -> list[Slot]:
         .order_by(col(Delivery.due_at), col(Delivery.id))
         .limit(READ)
     )
-    entries = calendaring.of_deliveries(session, session.exec(query).all())
+    entries = calendaring.of_deliveries(session, session.exec(query).all(), at=at)
     slots = calendaring.slots(entry for entry in entries if calendaring.is_today(entry, at))
     return sorted(slots, key=lambda slot: slot.first.due_at)
 

@@ -15,7 +15,7 @@ from hub.domain.account import Account
 from hub.domain.clock import LOCAL, zone_info
 from hub.domain.delivery import STATE_NAMES, Delivery, DeliveryState
 from hub.domain.person import Actor
-from hub.domain.post import Post, PostDestination, PostState
+from hub.domain.post import Post, PostDestination, PostState, fill, variables_in
 from hub.domain.territory import COUNTRY, Atlas
 from hub.language import N_, _
 from hub.services import drafting, geotargeting, resolving
@@ -72,6 +72,10 @@ _OF_POSTS: Final[Mapping[PostState, Standing]] = {
     PostState.RETURNED: Standing.RETURNED,
     PostState.SUBMITTED: Standing.TO_APPROVE,
 }
+
+
+LATE: Final = timedelta(hours=1)
+"""A delivery that still waits so long after its time needs somebody: its account rests, or nobody publishes."""
 
 
 @dataclass(frozen=True)
@@ -136,9 +140,9 @@ def entries(
     """What this person may see of these days; Invalid for an unknown territory."""
     if wanted.territory is not None:
         geotargeting.require_territories(session, [wanted.territory], name="territory")
-    made = _deliveries(session, wanted, by=by, most=most)
+    made = _deliveries(session, wanted, by=by, at=at, most=most)
     found = [
-        *made,
+        *(entry for entry in made if entry.standing in wanted.standings),
         *_submitted(session, wanted, by=by, at=at, terms=terms, rules=rules, most=most),
         *_drafts(session, wanted, by=by, most=most),
     ]
@@ -168,25 +172,32 @@ def _around(wanted: Wanted) -> tuple[datetime, datetime]:
     return start, datetime.combine(wanted.last, time(), UTC) + timedelta(days=2)
 
 
-def _deliveries(session: Session, wanted: Wanted, *, by: Actor, most: int) -> list[Entry]:
-    states = [state for state, standing in _OF_DELIVERIES.items() if standing in wanted.standings]
+def _deliveries(session: Session, wanted: Wanted, *, by: Actor, at: datetime, most: int) -> list[Entry]:
+    late = {DeliveryState.WAITING} if Standing.TROUBLE in wanted.standings else set()
+    states = late | {state for state, standing in _OF_DELIVERIES.items() if standing in wanted.standings}
     if not states:
         return []
     since, until = _around(wanted)
     found = resolving.list_deliveries(
         session, by=by, states=states, account_id=wanted.account_id, since=since, until=until, limit=most
     )
-    return of_deliveries(session, found)
+    return of_deliveries(session, found, at=at)
 
 
-def of_deliveries(session: Session, found: Sequence[Delivery]) -> list[Entry]:
+def standing_of(delivery: Delivery, at: datetime) -> Standing:
+    """How a delivery stands; one that waits although its time is past needs somebody."""
+    late = delivery.state is DeliveryState.WAITING and delivery.due_at < at - LATE
+    return Standing.TROUBLE if late else _OF_DELIVERIES[delivery.state]
+
+
+def of_deliveries(session: Session, found: Sequence[Delivery], *, at: datetime) -> list[Entry]:
     """Deliveries as lines of the calendar, with their posts and accounts, read together."""
     posts = _by_id(session, Post, {one.post_id for one in found})
     accounts = _by_id(session, Account, {one.account_id for one in found})
     return [
         Entry(
             post=posts[one.post_id],
-            standing=_OF_DELIVERIES[one.state],
+            standing=standing_of(one, at),
             wall_time=one.wall_time,
             zone=one.zone,
             due_at=one.due_at,
@@ -301,8 +312,16 @@ class Slot:
 
     @property
     def title(self) -> str:
-        """The first line of the post."""
-        return title(self.post.text, 80)
+        """The first line of the post: as it goes out where all lines are for one land, else with its gaps told."""
+        own = self.first.delivery or self.first.planned
+        if own is not None and len({entry.zone_codes for entry in self.entries}) == 1 and variables_in(self.post.text):
+            return title(own.text, 80)
+        return title(fill(self.post.text, {"territoire": _("each territory"), "academie": _("each académie")}), 80)
+
+    @property
+    def codes(self) -> frozenset[str]:
+        """The territories that it is for."""
+        return frozenset(code for entry in self.entries for code in entry.zone_codes)
 
     @property
     def standing(self) -> Standing:

@@ -129,6 +129,31 @@ def test_a_stranger_sees_nothing_of_it(desk: Desk):
     assert look(desk, "stranger") == []
 
 
+def test_what_still_waits_an_hour_after_its_time_needs_somebody(desk: Desk):
+    desk.approved()
+    desk.stage.clock.forward(days=8, hours=8)
+
+    assert standings(look(desk)) == [Standing.TROUBLE]
+    assert standings(look(desk, standings={Standing.TROUBLE})) == [Standing.TROUBLE]
+    assert look(desk, standings={Standing.SCHEDULED}) == []
+
+
+def test_gaps_of_a_text_are_filled_for_one_land_and_told_for_several(desk: Desk):
+    desk.keys("A-32", "4032")
+    desk.approved(text="{territoire} : portes ouvertes", accounts=["facebook:A-14"])
+    desk.approved(
+        "deputy",
+        text="{territoire} : forum",
+        when="2026-11-11T18:00",
+        audience=["A-14", "A-32"],
+        accounts=["facebook:FR"],
+    )
+
+    titles = [slot.title for slot in calendaring.slots(look(desk, "coordinator"))]
+
+    assert titles == ["Rennes : portes ouvertes", "each territory : forum"]
+
+
 def test_siblings_and_accounts_of_a_post_are_one_slot_a_day_told_by_what_needs_care_first(desk: Desk):
     post_id = desk.approved(accounts=["facebook:A-14", "portal:FR"])
     first, _second = desk.deliveries(post_id)

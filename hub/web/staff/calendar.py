@@ -21,7 +21,7 @@ from hub.services.calendaring import STANDING_NAMES, Wanted
 from hub.services.showing import title
 from hub.web.deps import LARGEST_ID, Id, Now, ReadDb, TheHub
 from hub.web.forms import Form, TypedForm, filled
-from hub.web.pages import go, local, page, wall
+from hub.web.pages import HOME, go, local, page, wall
 from hub.web.staff import calendar_grid as grid
 from hub.web.staff.calendar_grid import STATES, View
 from hub.web.visits import Inside, Visit
@@ -30,7 +30,7 @@ from hub.wiring import Hub
 router = APIRouter(prefix="/calendrier")
 
 HERE: Final = "/equipe/calendrier"
-HOME: Final = ZoneInfo(grid.HOME)
+HOME_ZONE: Final = ZoneInfo(HOME)
 
 Plain = Annotated[str, Path(max_length=100)]
 
@@ -49,7 +49,7 @@ def show(
     state: Annotated[str, Query(alias="etat", max_length=20)] = "",
 ) -> Response:
     """A month or a week of what goes out."""
-    today = now.astimezone(HOME).date()
+    today = now.astimezone(HOME_ZONE).date()
     span = grid.span(view, on or today)
     asked = Wanted(
         span.first,
@@ -62,7 +62,8 @@ def show(
     days = calendaring.by_day(found.entries)
     several = {slot.post.id: slot.post for some in days.values() for slot in some}
     movable = rescheduling.movable(session, list(several.values()), by=visit.actor)
-    weeks = grid.cells(span, days, today=today, movable=movable)
+    land = geotargeting.atlas(session, {code for some in days.values() for slot in some for code in slot.codes})
+    weeks = grid.cells(span, days, today=today, movable=movable, land=land)
     chosen = {"territoire": territory, "compte": account, "etat": state}
     return page(
         request,
@@ -71,8 +72,10 @@ def show(
         weeks=weeks,
         hours=grid.hours(weeks[0]) if view is View.WEEK else [],
         today=today,
+        landmark=grid.landmark(weeks, today),
         on=on or today,
         count=len(several),
+        states={one.value: _(name) for one, name in STANDING_NAMES.items() if one in calendaring.USUAL},
         cut=found.cut,
         chosen=chosen,
         form=filled(chosen),

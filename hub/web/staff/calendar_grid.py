@@ -10,11 +10,13 @@ from typing import Final
 
 from hub.domain.clock import LOCAL
 from hub.domain.errors import Invalid
+from hub.domain.territory import Atlas
 from hub.language import _, ngettext
 from hub.services import choosing
 from hub.services.calendaring import STANDING_NAMES, Slot, Standing
 
-HOME: Final = "Europe/Paris"
+MOST_NAMES: Final = 2
+"""Territories that are named; more are counted."""
 
 A_DAY_SHOWS: Final = 4
 """How many posts a day of a month shows; the others are in its week."""
@@ -88,9 +90,11 @@ class Chip:
     state: Standing
     movable: bool
     where: str
+    """Its territory, or how many."""
+    accounts: str
     """Its account, or how many."""
     clock: str
-    """Whose clocks, where they are not those of Paris."""
+    """Whose clocks, where they are not those of its territory."""
 
     @property
     def state_name(self) -> str:
@@ -128,14 +132,14 @@ class DayCell:
 
 
 def cells(
-    span: Span, days: Mapping[date, Sequence[Slot]], *, today: date, movable: Collection[int]
+    span: Span, days: Mapping[date, Sequence[Slot]], *, today: date, movable: Collection[int], land: Atlas
 ) -> list[list[DayCell]]:
     """The days of a page, week by week, with all that they hold."""
     return [
         [
             DayCell(
                 on,
-                [chip(slot, movable) for slot in days.get(on, ())],
+                [chip(slot, land, movable) for slot in days.get(on, ())],
                 outside=span.view is View.MONTH and on.month != span.month.month,
                 today=on == today,
             )
@@ -145,30 +149,35 @@ def cells(
     ]
 
 
-def chip(slot: Slot, movable: Collection[int]) -> Chip:
+def chip(slot: Slot, land: Atlas, movable: Collection[int] = ()) -> Chip:
     """How a post shows on its day."""
-    accounts = slot.accounts
-    where = accounts[0].name if len(accounts) == 1 else _("no account yet")
-    if len(accounts) > 1:
-        where = ngettext("{count} account", "{count} accounts", len(accounts))
+    codes, accounts = [code for code in slot.codes if code in land], slot.accounts
+    names = sorted(land.name(code) for code in land.simplify(codes))
+    counted = ngettext("{count} account", "{count} accounts", len(accounts))
     return Chip(
         post_id=slot.post.id or 0,
         title=slot.title,
         hour=slot.hour,
         state=slot.standing,
         movable=slot.post.id in movable,
-        where=where,
-        clock=clock_of(slot.zones),
+        where=", ".join(names)
+        if len(names) <= MOST_NAMES
+        else ngettext("{count} territory", "{count} territories", len(names)),
+        accounts=accounts[0].name if len(accounts) == 1 else counted if accounts else _("no account yet"),
+        clock=clock_of(slot.zones, {land.zone(code) for code in codes}),
     )
 
 
-def clock_of(zones: Sequence[str]) -> str:
-    """Whose clocks are meant, in words; nothing for those of Paris alone."""
-    if list(zones) == [HOME]:
+def clock_of(zones: Sequence[str], own: Collection[str]) -> str:
+    """Whose clocks are meant, in words; nothing where they are those that hang in the territory itself."""
+    if set(zones) == {LOCAL} or set(zones) == set(own):
         return ""
-    if len(zones) > 1 or zones[0] == LOCAL:
-        return _("local time")
-    return choosing.zone_name(zones[0])
+    return _("local time") if len(zones) > 1 else choosing.zone_name(zones[0])
+
+
+def landmark(weeks: Iterable[Sequence[DayCell]], today: date) -> date:
+    """The first day from today on that holds something: where « today » leads to on a long page."""
+    return next((cell.on for week in weeks for cell in week if cell.on >= today and cell.chips), today)
 
 
 def hours(week: Iterable[DayCell]) -> list[int]:

@@ -7,11 +7,11 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from fastapi import Request, Response
-from sqlmodel import Session
 
 from hub.domain.person import Actor
 from hub.domain.reach import How, Unit
 from hub.domain.sheet import Sheet
+from hub.domain.territory import Atlas
 from hub.language import N_, _, ngettext
 from hub.services import awaiting, geotargeting
 from hub.services.awaiting import Day, Told
@@ -37,7 +37,10 @@ ROAD: Final = (
 def show(request: Request, visit: Inside, session: ReadDb, hub: TheHub, now: Now) -> Response:
     """What waits for me, what goes out today, how the last posts did."""
     day = awaiting.day(session, by=visit.actor, at=now, terms=hub.terms, rules=hub.rules)
-    zone = _zone(session, visit.actor)
+    land = geotargeting.atlas(
+        session, [*visit.actor.territories(), *(code for slot in day.today for code in slot.codes)]
+    )
+    zone = _zone(land, visit.actor)
     return page(
         request,
         "day/day.html",
@@ -45,7 +48,7 @@ def show(request: Request, visit: Inside, session: ReadDb, hub: TheHub, now: Now
         zone=zone,
         greeting=_greeting(visit.actor.name, now.astimezone(ZoneInfo(zone))),
         in_short=_in_short(day),
-        chips=[grid.chip(slot, ()) for slot in day.today],
+        chips=[grid.chip(slot, land) for slot in day.today],
         sheets=[(one, _sheet_title(one), _sheet_address(one)) for one in day.sheets],
         figures={done.post.id: [words(told) for told in done.figures if told.unit in SHOWN] for done in day.recent},
         road=[(_(step), _(hint)) for step, hint in ROAD],
@@ -53,9 +56,8 @@ def show(request: Request, visit: Inside, session: ReadDb, hub: TheHub, now: Now
     )
 
 
-def _zone(session: Session, by: Actor) -> str:
+def _zone(land: Atlas, by: Actor) -> str:
     """The clocks of the first of one's territories."""
-    land = geotargeting.atlas(session, by.territories())
     return next((land.zone(code) for code in by.territories() if code in land), HOME)
 
 
