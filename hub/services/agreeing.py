@@ -110,6 +110,11 @@ def _unknown(session: Session, codes: list[str]) -> list[str]:
     return [code for code in codes if code not in known]
 
 
+def advice_at(session: Session, due_at: datetime, *, at: datetime) -> str:
+    """What to say now to somebody who hands in a post that is due then; empty when there is time enough."""
+    return late_advice(policies(session), due_at=due_at, at=at) or ""
+
+
 def late_advice(agreed: Policies, *, due_at: datetime, at: datetime) -> str | None:
     """What to say to somebody who hands a post in later than agreed; None when there is time enough."""
     lead = timedelta(hours=agreed.approval_lead_hours)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -20,6 +20,9 @@ from hub.language import N_, _
 from hub.services import geotargeting
 from hub.services.joining import ROLE_NAMES
 from hub.services.showing import title
+
+LARGEST_ID: Final = 2**31 - 1
+"""A larger number is no id of ours."""
 
 DEEDS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
     "post": (
@@ -166,7 +169,7 @@ class Deed:
     who: str
     what: str
     about: str
-    """The thing by its name; empty where the words say it all."""
+    """The thing by its name; empty where the words say it all, such as for what people did to themselves."""
     kind: str
     """Of the thing: `post`, `person` and so on."""
     number: int | None
@@ -186,7 +189,7 @@ def actor_name(name: str) -> str:
 
 def deeds(session: Session, entries: Sequence[AuditEntry]) -> list[Deed]:
     """These entries in words, in their order."""
-    names = _names_of_things(session, entries)
+    names = _names_of_things(session, (entry.thing for entry in entries))
     territories = geotargeting.atlas(session)
     return [
         Deed(
@@ -194,7 +197,7 @@ def deeds(session: Session, entries: Sequence[AuditEntry]) -> list[Deed]:
             at=entry.at,
             who=actor_name(entry.by_name),
             what=action_name(entry.action),
-            about=names.get(entry.thing, ""),
+            about="" if entry.thing == f"person:{entry.by_id}" else names.get(entry.thing, ""),
             kind=entry.thing.partition(":")[0],
             number=_number(entry.thing),
             changes=_changes(entry, territories),
@@ -203,18 +206,23 @@ def deeds(session: Session, entries: Sequence[AuditEntry]) -> list[Deed]:
     ]
 
 
+def thing_name(session: Session, thing: str) -> str:
+    """What a thing is called; as it is stored where that is not known."""
+    return _names_of_things(session, [thing]).get(thing, thing)
+
+
 def _number(thing: str) -> int | None:
     number = thing.partition(":")[2]
     return int(number) if number.isascii() and number.isdigit() else None
 
 
-def _names_of_things(session: Session, entries: Sequence[AuditEntry]) -> dict[str, str]:
+def _names_of_things(session: Session, things: Iterable[str]) -> dict[str, str]:
     """What each thing is called, read together by kind."""
     wanted: dict[str, set[int]] = {}
-    for entry in entries:
-        number = _number(entry.thing)
-        if number is not None:
-            wanted.setdefault(entry.thing.partition(":")[0], set()).add(number)
+    for thing in things:
+        number = _number(thing)
+        if number is not None and number <= LARGEST_ID:
+            wanted.setdefault(thing.partition(":")[0], set()).add(number)
     told: dict[str, str] = {}
     if numbers := wanted.get("post"):
         for number, text in session.exec(select(Post.id, Post.text).where(col(Post.id).in_(numbers))):

@@ -102,6 +102,14 @@ def test_it_reads_as_sentences(desk: Desk, written: int):
     ]
 
 
+def test_what_people_did_to_themselves_names_them_once(desk: Desk):
+    with writing(desk.stage.hub.engine) as session:
+        note(session, "factor.off", f"person:{desk.who('animator').id}", by=desk.who("animator"), at=NOON)
+
+    told = last_deed(desk, "factor")
+    assert (told.who, told.what, told.about) == ("Animator", "turned a second factor off", "")
+
+
 def last_deed(desk: Desk, action: str) -> Deed:
     with reading(desk.stage.hub.engine) as session:
         found = auditing.browse(session, Asked(action=action), by=desk.who("coordinator"), most=1)

@@ -116,6 +116,15 @@ def test_people_are_a_link_only_for_those_who_keep_them(browse):
     assert "/equipe/personnes/1" in browse("administrator").get(query).text
 
 
+def test_what_was_noted_about_a_person_says_whom_it_is_about(browse, stage: Stage):
+    number = stage.people["analyst"].id
+    page = browse("coordinator").get(f"{JOURNAL}?objet=person%3A{number}")
+
+    assert "Only about: Analyst" in page.text
+    assert "Only about: thing:x" in browse("coordinator").get(f"{JOURNAL}?objet=thing%3Ax").text
+    assert browse("coordinator").get(f"{JOURNAL}?objet=post%3A{10**30}").status_code == 200
+
+
 @pytest.mark.parametrize(("who", "status"), [("animator", 403), ("analyst", 403), ("regional", 403)])
 def test_it_is_not_for_everybody(browse, stage: Stage, who: str, status: int):
     with writing(stage.hub.engine) as session:

@@ -12,7 +12,7 @@ from hub.database import reading, writing
 from hub.domain.policy import Policies, QuietWindow
 from hub.services import agreeing
 from tests.stage import Stage
-from tests.web.conftest import Browser
+from tests.web.conftest import Browser, a_draft
 
 RULES = "/equipe/reglages"
 NIGHT = {"name": "Nuit", "territories": ["FR"], "from_hour": "22:00", "to_hour": "07:00"}
@@ -126,6 +126,21 @@ def test_a_quiet_time_is_removed(browse, stage: Stage):
     browser.post(RULES, fields(browser) | {"window-0-gone": "1"})
 
     assert [window.name for window in agreed(stage).quiet_windows] == ["Sieste"]
+
+
+LATE = "This post goes out in less than 24 hours. Tell a coordinator, so that it is approved in time."
+
+
+@pytest.mark.parametrize(("when", "advice"), [("2026-11-02T20:00", LATE), ("2026-11-04T20:00", "")])
+def test_who_hands_in_later_than_agreed_is_told_to_call_a_coordinator(ask, browse, when: str, advice: str):
+    posts = [ask("POST", "/posts", "animator", json=a_draft(when=when, text=text)).json()["id"] for text in ("A", "B")]
+
+    told = ask("POST", f"/posts/{posts[0]}/submit", "animator").json()
+    page = browse("animator").post(f"/equipe/publications/{posts[1]}/soumettre")
+
+    assert told["advice"] == advice
+    assert "Handed in." in page.text
+    assert (LATE in page.text) is bool(advice)
 
 
 @pytest.mark.parametrize("who", ["animator", "analyst"])

@@ -430,6 +430,8 @@ def _step(number: int, step: str, body: dict[str, Any], as_json: bool) -> None:
         terminal.say_json(post)
     else:
         terminal.say(_state_line(post))
+        if post.get("advice"):
+            terminal.warn(post["advice"])
 
 
 @app.command("submit", help=_("Hand a post to the coordinators."))

@@ -11,7 +11,7 @@ from hub.domain.errors import Invalid
 from hub.domain.event import Typed
 from hub.domain.post import PostState
 from hub.language import _
-from hub.services import approving, drafting
+from hub.services import agreeing, approving, drafting
 from hub.services.drafting import Draft
 from hub.web.api import shapes
 from hub.web.api.typed import Answer, Words
@@ -125,7 +125,7 @@ def submit(post_id: Id, person: SignedIn, session: WriteDb, hub: TheHub, now: No
         rules=hub.rules,
         confirm_repeats=typed.confirm_repeats,
     )
-    return shapes.post(session, post, hub, person)
+    return shapes.post(session, post, hub, person) | {"advice": agreeing.advice_at(session, post.first_due_at, at=now)}
 
 
 @router.post("/{post_id}/withdraw", summary="Take a post back.")

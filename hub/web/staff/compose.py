@@ -15,7 +15,7 @@ from hub.domain.errors import FieldProblem, HubError, Invalid, NotFound, WrongSt
 from hub.domain.person import Actor
 from hub.domain.post import MAX_PICTURES, Media, Post
 from hub.language import _
-from hub.services import comparing, drafting, sketching
+from hub.services import agreeing, comparing, drafting, sketching
 from hub.services.drafting import Draft
 from hub.web.deps import LARGEST_ID, Id, Now, ReadDb, TheHub
 from hub.web.forms import Form, TypedForm, filled
@@ -106,6 +106,7 @@ def _page(
 @router.post("/publications/apercu")
 def look(visit: Inside, session: ReadDb, hub: TheHub, form: TypedForm) -> Response:
     """What is typed right now, as each network will show it; pieces of the page for its module."""
+    drafting.require_writer(visit.actor)
     begun = _begun(session, form, by=visit.actor)
     context = sheet.shown(session, hub, stepping.taken(form), begun, by=visit.actor, looked=True)
     return fragment("compose/answer.html", **context)
@@ -151,6 +152,7 @@ def upload(visit: Inside, hub: TheHub, now: Now, file: UploadFile) -> Response:
 @router.get("/publications/images/{picture_id}")
 def picture(picture_id: PictureId, visit: Inside, session: ReadDb) -> Response:
     """A picture that somebody uploaded; its address is the digest of its content, which only its holders know."""
+    drafting.require_writer(visit.actor)
     found = session.get(Media, picture_id)
     if found is None:
         raise NotFound(_("This picture is not here any more. Upload it again."))
@@ -212,7 +214,7 @@ def _sent(request: Request, hub: Hub, form: Form, *, by: Actor) -> Response:
     if saved.hindrance is not None:
         begun = Begun(begun.sheet_id, saved.post, saved.post.version)
         return _refused(request, hub, _told(form, saved.hindrance), begun, by=by, saved=True)
-    said = _("Handed in. A coordinator will approve it or return it to you.")
+    said = f"{_('Handed in. A coordinator will approve it or return it to you.')} {saved.advice}".strip()
     return go(
         request,
         f"/equipe/publications/{saved.post.id}",
@@ -260,6 +262,8 @@ class Saved:
 
     post: Post
     hindrance: Invalid | None = None
+    advice: str = ""
+    """What to say to somebody who hands in late."""
 
 
 class Overtaken(WrongState):
@@ -292,7 +296,7 @@ def _save(hub: Hub, typed: Draft, form: Form, begun: Begun, *, by: Actor) -> Sav
         except Invalid as error:
             # What was typed is a draft from here on: nothing is lost, and the problems stand at their fields.
             return Saved(post, error)
-        return Saved(post)
+        return Saved(post, advice=agreeing.advice_at(session, post.first_due_at, at=at))
 
 
 def _written(session: Session, hub: Hub, typed: Draft, begun: Begun, *, by: Actor) -> Post:

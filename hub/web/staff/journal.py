@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from itertools import groupby
 from typing import Annotated
@@ -16,7 +15,7 @@ from hub.domain.errors import FieldProblem, Invalid
 from hub.language import _
 from hub.services import auditing, joining, recounting
 from hub.services.auditing import Asked
-from hub.services.recounting import DEEDS, Deed
+from hub.services.recounting import DEEDS
 from hub.web.deps import LARGEST_ID, ReadDb
 from hub.web.forms import Form, filled
 from hub.web.pages import HOME, page, query
@@ -50,7 +49,7 @@ def journal(
         status=422 if form.problems else 200,
         form=form,
         days=[(day, list(some)) for day, some in groupby(deeds, key=lambda one: local_day(one.at, HOME))],
-        about=_about(deeds, thing),
+        about=recounting.thing_name(session, thing),
         asked=any(chosen.values()),
         people=_people(session),
         groups=[
@@ -85,12 +84,6 @@ def _day(form: Form, name: str, problems: list[FieldProblem]) -> date | None:
         problems.append(FieldProblem(name, _("Check the year.")))
         return None
     return day
-
-
-def _about(deeds: Sequence[Deed], thing: str) -> str:
-    """What the thing asked for is called, as far as these lines tell."""
-    number = thing.partition(":")[2]
-    return next((one.about for one in deeds if one.about and str(one.number) == number), thing)
 
 
 def _people(session: Session) -> list[tuple[str, str]]:
