@@ -50,12 +50,12 @@
     return [...document.querySelectorAll("*")].filter((one) => moves(getComputedStyle(one))).map(this.called);
   },
 
-  // Links within a sentence may be smaller: WCAG excepts them.
+  // WCAG excepts links within a sentence, and what is there again in another way: the map has its table.
   smallTargets() {
     const inText = (one) => one.tagName === "A" && getComputedStyle(one).display === "inline";
     return [...document.querySelectorAll("a[href], button, summary, select, input:not([type=hidden])")]
       .filter((one) => one.checkVisibility({ visibilityProperty: true }))
-      .filter((one) => !one.closest(".visually-hidden, .skip") && !inText(one))
+      .filter((one) => !one.closest(".visually-hidden, .skip, svg") && !inText(one))
       .filter((one) => one.getBoundingClientRect().width > 0)
       .filter((one) => ![one, one.matches("input") && one.closest("label")].some((box) => box && this.isLarge(box)))
       .map((one) => [this.called(one), one.getBoundingClientRect()])

@@ -20,16 +20,17 @@ def test_every_address_that_shows_something_is_in_the_table_of_page_types(world:
     assert sorted(told - routes) == [], "in tests/browser/pages.py, but no route"
 
 
-def test_each_type_of_page_has_a_title_of_its_own(served_world: tuple[World, str]) -> None:
+def test_each_type_of_page_has_a_title_of_its_own_on_its_side_of_the_door(served_world: tuple[World, str]) -> None:
     world, url = served_world
-    routes_by_title: dict[str, set[str]] = defaultdict(set)
+    routes_by_title: dict[tuple[str, str], set[str]] = defaultdict(set)
     for one in PAGES:
         cookies = {"relais": world.cookie(one.who)} if one.who else {}
         with httpx.Client(base_url=url, trust_env=False, cookies=cookies) as client:
             answer = client.get(one.at(world))
         assert (str(one), answer.status_code) == (str(one), one.status)
         title = re.search(r"<title>(.*?)</title>", answer.text, re.DOTALL)
-        routes_by_title[" ".join(title[1].split()) if title else ""].add(one.route)
+        place = "inside" if one.who else "outside"
+        routes_by_title[place, " ".join(title[1].split()) if title else ""].add(one.route)
 
-    assert {"", "Relais", "· Relais"} & set(routes_by_title) == set()
+    assert {"", "Relais", "· Relais"} & {title for _place, title in routes_by_title} == set()
     assert {title: sorted(routes) for title, routes in routes_by_title.items() if len(routes) > 1} == {}

@@ -21,7 +21,7 @@ def test_it_is_light(look: Callable[..., Page], world: World, one: PageType) -> 
     page.context.new_cdp_session(page).send("Network.setCacheDisabled", {"cacheDisabled": True})
     answers: list[Response] = []
     page.on("response", lambda answer: answers.append(answer))
-    page.goto(one.at(world), wait_until="networkidle")
+    page.goto(one.at(world))
     # A browser with a window fetches the icon too; this one does not, so it is asked for by hand.
     icon = page.request.get(page.locator("link[rel=icon]").get_attribute("href") or "")
 

@@ -1,22 +1,31 @@
-"""A hub with something on every page: posts in each state, figures, an account in trouble, an invitation."""
+"""A hub with something on every page: posts in each state, figures, an account in trouble, people half-way in."""
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pyotp
+from PIL import Image
 from sqlalchemy import Engine
-from sqlmodel import select
+from sqlmodel import Session, select
 
 from channels import Refused
+from hub import media
 from hub.database import reading, writing
 from hub.domain.delivery import Delivery
 from hub.secrets import write_new_key
-from hub.services import approving, connecting, visiting
+from hub.services import approving, connecting, consenting, proving, sketching, visiting
+from hub.services.linking import Grant
+from schedules import runner
 from tests.services.desk import Desk
 from tests.stage import Stage, build_stage
+
+LONG = "https://www.example.org/une/adresse/tres/longue/que/rien/ne/coupe/" + "0123456789" * 8
+"""What people paste: it must not push anything off a small screen."""
 
 
 @dataclass
@@ -25,72 +34,130 @@ class World:
 
     stage: Stage
     names: dict[str, Any] = field(default_factory=dict)
+    sessions: dict[str, str] = field(default_factory=dict)
 
     def cookie(self, who: str) -> str:
-        """A session of one of the people, opened now."""
-        return open_session(self.stage, who)
+        """The session of one of the people, the same each time."""
+        if who not in self.sessions:
+            self.sessions[who] = open_session(self.stage, who)
+        return self.sessions[who]
+
+    def sign_in_id(self, who: str) -> int:
+        """The number of that session."""
+        with reading(self.stage.hub.engine) as session:
+            return visiting.entered(session, self.cookie(who), at=self.stage.clock()).sign_in_id
 
 
 def open_session(stage: Stage, who: str) -> str:
-    """The cookie of a session of one of the people."""
+    """The cookie of a new session of one of the people."""
     with writing(stage.hub.engine) as session:
         return visiting.enter(session, stage.people[who].id, device="Chromium", at=stage.clock())
 
 
 def build_world(engine: Engine, home: Path, **settings: Any) -> World:
-    """Let a week go by in which everything happens once."""
+    """Let some days go by in which everything happens once."""
     write_new_key(home / "relais.key")
     stage = build_stage(engine, home, **settings)
     world = World(stage)
     desk = Desk(stage, stage.hub.terms)
     _what_went_out(world, desk)
     _what_waits(world, desk)
-    _who_comes(world)
+    with writing(engine) as session:
+        _accounts(session, world)
+        _people(session, world)
+    with writing(engine) as session:
+        _half_way_in(session, world)
     return world
 
 
 def _what_went_out(world: World, desk: Desk) -> None:
-    stage = world.stage
+    stage, names = world.stage, world.names
+    picture = _picture(stage)
     accounts = ["facebook:A-14", "portal:FR"]
-    world.names["published"] = desk.approved(when="2026-11-02T18:00", accounts=accounts, link="https://example.org/cfa")
-    world.names["failed"] = desk.approved(
-        text="Une rencontre qui ne passera pas", when="2026-11-02T18:30", accounts=["facebook:A-14"]
+    names["published"] = desk.approved(
+        when="2026-11-02T18:00",
+        accounts=accounts,
+        link="https://example.org/cfa",
+        pictures=[{"id": picture, "alt": "Des apprentis dans la cour du CFA"}],
     )
+    names["failed"] = desk.approved(text="Une rencontre", when="2026-11-02T18:30", accounts=["facebook:A-14"])
+    names["picture"] = picture
+    engine = runner.build(stage.hub)
     stage.clock.forward(hours=6, minutes=5)
-    stage.run_due()
-    stage.clock.forward(hours=0.5)
+    engine.run_due()
+    stage.channel("rennes").people |= dict.fromkeys(stage.channel("rennes").shown, 412)
     stage.channel("rennes").fail_next(Refused("Invalid parameter (#100)"))
-    stage.run_due()
+    stage.clock.forward(hours=0.5)
+    engine.run_due()
+    stage.clock.forward(days=1, hours=14)
+    engine.run_due()
+    engine.stop()
     with reading(stage.hub.engine) as session:
-        sent = session.exec(select(Delivery).where(Delivery.post_id == world.names["published"])).all()
-    world.names["delivery"] = next(one.id for one in sent)
-    world.names["key"] = next(one.key for one in sent if one.account_id == stage.accounts["portal"])
+        sent = session.exec(select(Delivery).where(Delivery.post_id == names["published"])).all()
+    names["delivery"] = next(one.id for one in sent)
+    names["key"] = next(one.key for one in sent if one.account_id == stage.accounts["portal"])
+
+
+def _picture(stage: Stage) -> str:
+    drawn = io.BytesIO()
+    Image.new("RGB", (640, 360), "#2b4bb8").save(drawn, "JPEG")
+    with writing(stage.hub.engine) as session:
+        return media.keep(session, media.clean(drawn.getvalue()), at=stage.clock()).id
 
 
 def _what_waits(world: World, desk: Desk) -> None:
     stage, names = world.stage, world.names
-    names["draft"] = desk.write(text="Un brouillon\n\nQui attend la suite.")
+    names["draft"] = desk.write(
+        text=f"Un brouillon\n\nQui attend la suite : {LONG}", pictures=[{"id": names["picture"], "alt": "La cour"}]
+    )
     names["submitted"] = desk.submitted(text="Une visite de l'école de la deuxième chance", when="2026-11-11T18:00")
-    names["other"] = desk.submitted(text="Un atelier pour préparer son entretien", when="2026-11-12T09:30")
+    names["other"] = desk.submitted(text=f"Un atelier : {LONG}", when="2026-11-12T09:30")
     names["approved"] = desk.approved(text="Un forum de l'apprentissage", when="2026-11-13T14:00")
+    names["today"] = desk.approved(text="Une soirée d'information", when="2026-11-04T19:00")
     names["returned"] = desk.submitted(text="Un texte à reprendre", when="2026-11-14T18:00")
+    reason = "Le lieu manque : dans quelle salle ?"
     with writing(stage.hub.engine) as session:
-        reason = "Le lieu manque : dans quelle salle ?"
         approving.give_back(session, names["returned"], by=desk.who("coordinator"), at=stage.clock(), reason=reason)
-        resting = connecting.get_account(session, stage.accounts["elsewhere"])
-        connecting.pause(session, resting.id or 0, reason="En vacances", by=desk.who("administrator"), at=stage.clock())
-    names["account"], names["paused"] = stage.accounts["rennes"], stage.accounts["elsewhere"]
+        sheet = [("kind", "event"), ("text", "Une feuille commencée"), ("date", ""), ("time", "")]
+        names["sheet"] = sketching.keep(
+            session, sketching.new_id(), sheet, by=desk.who("animator"), at=stage.clock()
+        ).id
 
 
-def _who_comes(world: World) -> None:
+def _accounts(session: Session, world: World) -> None:
+    stage, names = world.stage, world.names
+    names["account"], names["paused"], names["x"] = (stage.accounts[name] for name in ("rennes", "elsewhere", "x"))
+    keeper = stage.people["administrator"]
+    connecting.pause(session, names["paused"], reason="La page déménage", by=keeper, at=stage.clock())
+
+
+def _people(session: Session, world: World) -> None:
     stage = world.stage
-    with writing(stage.hub.engine) as session:
-        person, plain = visiting.invite(
-            session,
-            email="nouvelle@example.org",
-            name="Nouvelle Venue",
-            by=stage.people["administrator"],
-            at=stage.clock() - timedelta(hours=1),
-        )
-        world.names["invited"], world.names["invitation"] = person.id, plain
-    world.names["person"] = stage.people["animator"].id
+    person, plain = visiting.invite(
+        session,
+        email="nouvelle@example.org",
+        name="Nouvelle Venue",
+        by=stage.people["administrator"],
+        at=stage.clock() - timedelta(hours=1),
+    )
+    world.names |= {"invited": person.id, "invitation": plain, "person": stage.people["animator"].id}
+
+
+def _half_way_in(session: Session, world: World) -> None:
+    """The deputy owes a code, the analyst showed one, the colleague sets up a device; Facebook granted pages."""
+    stage, vault, at = world.stage, world.stage.hub.vault, world.stage.clock()
+    for who in ("deputy", "analyst"):
+        person = stage.people[who]
+        secret = proving.begin(session, vault, by=person, at=at).secret
+        proving.confirm(session, vault, pyotp.TOTP(secret).at(at), by=person, at=at)
+    proving.begin(session, vault, by=stage.people["colleague"], at=at)
+    shown = visiting.enter(session, stage.people["analyst"].id, device="Chromium", at=at)
+    session.flush()
+    world.sessions["analyst"] = visiting.let_in(
+        session, visiting.entered(session, shown, at=at).sign_in_id, by=stage.people["analyst"], at=at
+    )
+    keeper = stage.people["administrator"]
+    world.sessions["administrator"] = visiting.enter(session, keeper.id, device="Chromium", at=at)
+    sign_in = visiting.entered(session, world.sessions["administrator"], at=at).sign_in_id
+    grants = [Grant("501", "Page de Nantes", "token"), Grant("502", "Une page sans territoire", "token")]
+    world.names["consent"] = consenting.keep_pasted(session, vault, grants, sign_in_id=sign_in, by=keeper, at=at)
