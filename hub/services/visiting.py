@@ -12,7 +12,7 @@ from typing import Final
 from sqlmodel import Session, col, select
 
 from hub.domain.audit import note
-from hub.domain.errors import NotFound, NotSignedIn
+from hub.domain.errors import NotFound, NotSignedIn, WrongState
 from hub.domain.person import Actor, Person, RoleKind
 from hub.domain.policy import Policies, Policy
 from hub.domain.sign_in import INVITATION_LASTS, LONGEST, RESET_LASTS, Purpose, SecondFactor, SignIn, Ticket
@@ -193,7 +193,7 @@ def make_ticket(session: Session, person_id: int, purpose: Purpose, *, by: Actor
     if isinstance(by, Actor):
         joining.require_keeper_of(session, person_id, by)
     if person.disabled_at is not None:
-        raise NotFound(_("{email} is disabled. Enable the account first.", email=person.email))
+        raise WrongState(_("{email} is disabled. Enable the account first.", email=person.email))
     for old in session.exec(
         select(Ticket).where(Ticket.person_id == person_id, Ticket.purpose == purpose, col(Ticket.used_at).is_(None))
     ):

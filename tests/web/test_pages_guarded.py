@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import httpx
 import pytest
+from cryptography.fernet import Fernet
 from fastapi import FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
+from sqlalchemy import Engine
 
 from hub.web.app import create_app
 from hub.web.security import SAFE, form_token
-from tests.stage import Stage, serving
+from tests.stage import Stage, build_stage, serving
 
 OPEN = {
     "/equipe/connexion",
     "/equipe/mot-de-passe",
     "/equipe/bienvenue/{plain}",
-    "/equipe/calendrier/{token}.ics",
+    "/equipe/calendrier/{plain}.ics",
 }
 """What a stranger may open: ways in, and the calendar file that a private link leads to."""
 
@@ -51,6 +54,12 @@ def opened(path: str) -> str:
 def staff(app: FastAPI) -> list[tuple[str, str]]:
     """The routes of the staff pages."""
     return [(method, path) for method, path in routes(app) if path.startswith("/equipe")]
+
+
+@pytest.fixture
+def stage(engine: Engine, tmp_path: Path) -> Stage:
+    """With a key: some pages seal what they keep."""
+    return build_stage(engine, tmp_path, secret_keys=Fernet.generate_key().decode())
 
 
 @pytest.fixture
@@ -110,7 +119,7 @@ def test_every_answer_carries_the_headers_that_keep_browsers_safe(browse, app, s
 
 def test_nothing_of_the_staff_is_kept_by_browsers_or_proxies(browse, app):
     browser = browse("coordinator")
-    pages = [path for method, path in staff(app) if method == "GET" and path != "/equipe/calendrier/{token}.ics"]
+    pages = [path for method, path in staff(app) if method == "GET" and path != "/equipe/calendrier/{plain}.ics"]
 
     told = {path: browser.client.get(opened(path)).headers["cache-control"] for path in pages}
 
