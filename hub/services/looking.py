@@ -102,7 +102,7 @@ def at_post(
         parts=parts,
         audience=sorted(land.name(code) for code in parts.audience),
         people={number: name for number, name in session.exec(people) if number is not None},
-        facts=event_facts(session, post),
+        facts=facts_of(session, [post]).get(post_id, []),
         planned=planned,
         fingerprint=approving.fingerprint_seen(parts, planned),
         look=comparing.since_last_look(session, post),
@@ -170,14 +170,16 @@ def lines(session: Session, some: Sequence[Post]) -> list[Line]:
     ]
 
 
-def event_facts(session: Session, post: Post) -> list[Fact]:
-    """What is told of a post's event; nothing for a post without one."""
-    if not post.event:
-        return []
-    event = Event.model_validate(post.event)
-    code = f"C-{event.commune}"
-    land = geotargeting.atlas(session, [code] if event.commune else [])
-    return describing.facts(event, lambda insee: land.name(f"C-{insee}") if f"C-{insee}" in land else insee)
+def facts_of(session: Session, some: Sequence[Post]) -> dict[int, list[Fact]]:
+    """What is told of the events of several posts, by post; nothing for posts without one."""
+    events = {one.id or 0: Event.model_validate(one.event) for one in some if one.event}
+    land = geotargeting.atlas(session, {f"C-{one.commune}" for one in events.values() if one.commune})
+
+    def commune(insee: str) -> str:
+        code = f"C-{insee}"
+        return land.name(code) if code in land else insee
+
+    return {number: describing.facts(event, commune) for number, event in events.items()}
 
 
 def get_picture(session: Session, post_id: int, position: int, *, by: Actor) -> Media:

@@ -17,13 +17,16 @@ from hub.domain.person import Actor, Person, RoleKind
 from hub.domain.post import Approval, Kind, Post, PostState
 from hub.domain.territory import COUNTRY
 from hub.services import approving, drafting, geotargeting
-from hub.services.geotargeting import Planned, Terms
+from hub.services.geotargeting import Planned, Terms, Whole
 from hub.services.listing import Wanted, conditions, reaching
 from hub.services.showing import title
 
 URGENT: Final = timedelta(hours=24)
 """What goes out so soon is shown as urgent."""
 
+
+READ_AT_ONCE: Final = 700
+"""Characters of a post that is read in the queue itself; a longer one is opened."""
 
 MOST_PLANNED: Final = 200
 """So many posts are planned for one page."""
@@ -33,13 +36,28 @@ MOST_PLANNED: Final = 200
 class Waiting:
     """A post that waits for a yes, as it would go out now."""
 
-    post: Post
-    audience: Sequence[str]
+    parts: Whole
     planned: Sequence[Planned]
     fingerprint: str
     """What a yes to it is bound to."""
     looked_at: bool
     """It was approved or returned before, so that something in it has changed since."""
+
+    @property
+    def post(self) -> Post:
+        """The post itself."""
+        return self.parts.post
+
+    @property
+    def audience(self) -> Sequence[str]:
+        """The territories that it is meant for."""
+        return self.parts.audience
+
+    @property
+    def readable_at_once(self) -> bool:
+        """Whether all its words fit into a line of the queue, so that who sees the line has read them."""
+        own = sum(len(one.text or "") for one in self.parts.destinations)
+        return not self.troubled and len(self.post.text) + own <= READ_AT_ONCE
 
     @property
     def troubled(self) -> bool:
@@ -113,8 +131,7 @@ def _planned(
     looked_at = set(session.exec(select(Approval.post_id).where(col(Approval.post_id).in_(ids))))
     return [
         Waiting(
-            post=parts.post,
-            audience=parts.audience,
+            parts=parts,
             planned=planned,
             fingerprint=approving.fingerprint_seen(parts, planned),
             looked_at=parts.post.returned_version is not None or parts.post.id in looked_at,

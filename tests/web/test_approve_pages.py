@@ -73,7 +73,7 @@ def test_the_queue_is_narrowed(browse: Browse, desk: Desk):
 
 
 def test_a_long_queue_goes_on(browse: Browse, desk: Desk):
-    for turn in range(33):
+    for turn in range(23):
         desk.submitted(text=f"Numéro {turn}", when=f"2026-11-{10 + turn // 3}T1{turn % 3}:00")
     browser = browse("coordinator")
     first = browser.get("/equipe/validation").text
@@ -81,7 +81,7 @@ def test_a_long_queue_goes_on(browse: Browse, desk: Desk):
 
     then = browser.get(onward.replace("&amp;", "&")).text
 
-    assert titles(first) + titles(then) == [f"Numéro {turn}" for turn in range(33)]
+    assert titles(first) + titles(then) == [f"Numéro {turn}" for turn in range(23)]
 
 
 def test_what_has_warnings_is_opened_before_it_is_approved(browse: Browse, desk: Desk):
@@ -92,6 +92,17 @@ def test_what_has_warnings_is_opened_before_it_is_approved(browse: Browse, desk:
 
     assert 'name="post"' not in html
     assert "look at the warnings" in plain(html)
+
+
+def test_what_is_too_long_to_read_in_the_queue_is_opened_first(browse: Browse, desk: Desk):
+    desk.submitted(text="Un mot " * 120)
+    short = desk.submitted(text="Court", variants={"facebook:A-14": "Plus court"}, link="https://example.org/a")
+
+    html = browse("coordinator").get("/equipe/validation").text
+
+    assert list(seen(html)) == [f"seen-{short}"]
+    assert "A long text: open it to read and approve it." in plain(html)
+    assert "Court Text for Page rennes Plus court https://example.org/a" in plain(html)
 
 
 def test_a_selection_is_approved_together(browse: Browse, desk: Desk):

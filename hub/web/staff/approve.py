@@ -25,7 +25,7 @@ from hub.wiring import Hub
 
 router = APIRouter()
 
-PAGE: Final = 30
+PAGE: Final = 20
 """Posts on one page of the queue."""
 
 PHRASES: Final = (
@@ -79,6 +79,7 @@ def queue(
         title=title,
         accounts=_accounts,
         names=_names(session, shown),
+        facts=looking.facts_of(session, [one.post for one in shown]),
         authors=queueing.authors(session, shown),
         count=queueing.count_waiting(session, visit.actor),
         asked=Form(tuple(asked.items())),
