@@ -100,8 +100,10 @@ def _problem(told: Mapping[str, Any]) -> FieldProblem:
             sentence = _("At most {max_length} are taken here.", **limits)
         case "too_short" | "string_too_short":
             sentence = _("This is missing.")
+        case "bool_parsing" | "bool_type":
+            sentence = _("Say true or false.")
         case _other:
-            sentence = str(told["msg"])
+            sentence = _("This does not have the expected form.")
     return FieldProblem(".".join(str(part) for part in told["loc"]), sentence)
 
 

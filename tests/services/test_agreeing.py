@@ -92,6 +92,34 @@ def test_every_value_that_cannot_be_taken_is_told_at_once_and_nothing_is_kept(de
     assert agreed(desk) == Policies()
 
 
+def test_what_is_too_long_or_of_another_shape_is_told_in_words_too(desk: Desk):
+    long = {"name": "x" * 300, "territories": ["FR"] * 201, "from_hour": "22:00", "to_hour": "07:00"}
+
+    with pytest.raises(Invalid) as refused:
+        agree(desk, second_factor="maybe", silence_days=999, quiet_windows=[long, "night"])
+
+    assert told(refused) == [
+        ("silence_days", "This must be at most 365."),
+        ("second_factor", "Say true or false."),
+        ("quiet_windows.0.name", "At most 250 are taken here."),
+        ("quiet_windows.0.territories", "At most 200 are taken here."),
+        ("quiet_windows.1", "This does not have the expected form."),
+    ]
+
+
+def test_the_last_change_says_by_whom_and_when(desk: Desk):
+    with reading(desk.stage.hub.engine) as session:
+        assert agreeing.last_change(session) is None
+    agree(desk, silence_days=21)
+    desk.stage.clock.forward(hours=1)
+    agree(desk, by="administrator", usual_time="17:00")
+
+    with reading(desk.stage.hub.engine) as session:
+        last = agreeing.last_change(session)
+    assert last is not None
+    assert (last.name, last.changed_by, last.changed_at) == ("usual_time", "Administrator", desk.now)
+
+
 def test_a_stored_value_that_this_version_cannot_take_counts_as_the_usual_one(desk: Desk):
     with writing(desk.stage.hub.engine) as session:
         for name, value in (("silence_days", -5), ("token_warning_days", 30), ("of_another_version", "x")):
