@@ -12,7 +12,7 @@ from hub.domain.account import Account, AccountNetwork
 from hub.domain.clock import local_day
 from hub.domain.delivery import Delivery, DeliveryState
 from hub.domain.errors import HubError, NotFound
-from hub.domain.post import Media, Post, PostMedia
+from hub.domain.post import Media, Post, PostMedia, fill
 from hub.domain.reach import Unit
 from hub.domain.territory import COUNTRY
 from hub.language import _
@@ -50,6 +50,11 @@ def title(text: str, most: int = 90) -> str:
     if len(first) <= most:
         return first
     return first[:most].rsplit(" ", 1)[0].rstrip(" ,;:") + "…"
+
+
+def post_title(post: Post, most: int = 90) -> str:
+    """The first line of a post, with its gaps told: they are filled for each delivery only."""
+    return title(fill(post.text, {"territoire": _("each territory"), "academie": _("each académie")}), most)
 
 
 def latest(session: Session, *, territory: str | None = None, limit: int = 20) -> list[Item]:

@@ -15,7 +15,7 @@ from channels import Network, Rules
 from hub.domain.account import NETWORK_NAMES
 from hub.domain.clock import local_day
 from hub.domain.person import Actor, Scope, Token
-from hub.domain.post import KIND_NAMES
+from hub.domain.post import KIND_NAMES, fill
 from hub.domain.territory import Atlas
 from hub.language import _
 from hub.services import calendaring, geotargeting, joining
@@ -135,12 +135,18 @@ def _event(entry: Entry, land: Atlas, *, at: datetime, address: str) -> Event:
     event.add("dtstart", entry.due_at)
     event.add("dtend", entry.due_at + LENGTH)
     event.add("transp", "TRANSPARENT")
-    event.add("summary", f"{_where(entry.zone_codes, land)} · {title(entry.post.text, 80)}")
+    event.add("summary", _summary(entry, _where(entry.zone_codes, land)))
     event.add("status", _STATUSES.get(entry.standing, "CONFIRMED"))
     event.add("url", f"{address}/equipe/publications/{entry.post.id}")
     event.add("categories", _categories(entry))
     event.add("description", _told(entry))
     return event
+
+
+def _summary(entry: Entry, where: str) -> str:
+    """Territory and first line, unless that begins with the territory itself."""
+    words = title(fill(entry.post.text, {"territoire": where, "academie": where}), 80)
+    return words if words.startswith(where) else f"{where} · {words}"
 
 
 def _where(codes: Iterable[str], land: Atlas) -> str:

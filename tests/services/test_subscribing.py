@@ -47,6 +47,12 @@ def test_a_delivery_is_an_event_in_world_time_with_territory_link_and_categories
     assert str(event["UID"]).endswith("@relais.example.org")
 
 
+def test_gaps_of_a_text_are_filled_for_each_territory(desk: Desk):
+    desk.approved(text="{territoire} : portes ouvertes")
+
+    assert [str(one["SUMMARY"]) for one in events(desk)] == ["Rennes : portes ouvertes"]
+
+
 def test_an_event_keeps_its_name_from_the_plan_through_two_approvals(desk: Desk):
     post_id = desk.submitted()
     waiting = names(events(desk))

@@ -83,6 +83,15 @@ def test_odd_addresses_are_answered_in_words(browse, query, status):
     assert browse("animator").get(f"/equipe/calendrier?{query}").status_code == status
 
 
+def test_the_api_gives_drafts_to_those_who_ask_for_them(ask, desk):
+    desk.write(accounts=["facebook:A-14"])
+
+    usual, asked = (ask("GET", f"/calendar{query}", "animator").json() for query in ("", "?state=draft"))
+
+    assert usual == []
+    assert [(one["state"], one["territory_name"], one["delivery"]) for one in asked] == [("draft", "Rennes", None)]
+
+
 # --- Moving -----------------------------------------------------------------------------------------------
 
 
