@@ -165,8 +165,8 @@ def test_what_only_the_rules_know_stands_at_its_field_too(browse: Browse):
     page = browse("animator").post(NEW, typed(step="save", text="{ville}", date="2020-01-01"))
 
     assert problems(page) == [
-        ("text", "Text: Unknown variable {ville}. You may write {academie} and {territoire}."),
-        ("date", "When?: 01/01/2020 18:00 has passed. Choose a later time."),
+        ("text", "Unknown variable {ville}. You may write {academie} and {territoire}."),
+        ("date", "01/01/2020 18:00 has passed. Choose a later time."),
     ]
     assert 'id="text-wrong"' in page.text
     assert 'id="date-wrong"' in page.text
@@ -221,7 +221,7 @@ def test_a_form_sent_twice_becomes_one_post(browse: Browse, stage: Stage):
 def test_no_territory_at_all_is_refused(browse: Browse):
     page = browse("animator").post(NEW, typed(step="save", audience=[]))
 
-    assert problems(page) == [("audience", "For whom?: Choose at least one territory.")]
+    assert problems(page) == [("audience", "Choose at least one territory.")]
 
 
 def test_a_missing_hour_is_refused_with_its_reason(browse: Browse):
@@ -348,7 +348,7 @@ def test_what_is_no_picture_is_refused_by_name_and_the_rest_is_kept(browse: Brow
     page = browse("animator").post(NEW, typed(step="upload", text="Gardé"), files=files)
 
     [(field, sentence)] = problems(page)
-    assert (field, sentence.startswith("Pictures: notes.txt: This file is not a picture")) == ("picture-file", True)
+    assert (field, sentence.startswith("notes.txt: This file is not a picture")) == ("picture-file", True)
     assert (len(value(page, "picture-0-id")) + len(value(page, "picture-1-id")), text_of(page)) == (1, "Gardé")
 
 
@@ -357,7 +357,7 @@ def test_a_fifth_picture_is_refused(browse: Browse):
 
     page = browse("animator").post(NEW, typed(step="upload"), files=files)
 
-    assert problems(page) == [("picture-file", "Pictures: A post takes 4 pictures at most.")]
+    assert problems(page) == [("picture-file", "A post takes 4 pictures at most.")]
     assert [len(value(page, f"picture-{row}-id")) for row in range(5)] == [1, 1, 1, 1, 0]
 
 
@@ -383,7 +383,7 @@ def test_the_preview_shows_final_words_limits_times_and_lengths(browse: Browse, 
 
     assert page.count("Venez à Ille-et-Vilaine") == 2
     assert "Limit Ille-et-Vilaine" in page
-    assert "Goes out Tue 10 Nov, 18:00 Paris" in page
+    assert "Goes out Tue 10 Nov, 18:00 in Paris" in page
     assert "Length 23 / " in page
 
 

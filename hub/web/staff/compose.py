@@ -214,7 +214,7 @@ def _sent(request: Request, hub: Hub, form: Form, *, by: Actor) -> Response:
     if saved.hindrance is not None:
         begun = Begun(begun.sheet_id, saved.post, saved.post.version)
         return _refused(request, hub, _told(form, saved.hindrance), begun, by=by, saved=True)
-    said = f"{_('Handed in. A coordinator will approve it or return it to you.')} {saved.advice}".strip()
+    said = (_("Handed in. A coordinator will approve it or return it to you.") + " " + saved.advice).strip()
     return go(
         request,
         f"/equipe/publications/{saved.post.id}",

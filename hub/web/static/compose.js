@@ -1,8 +1,7 @@
 // The page of a post, livelier: kept while one types, shown as networks will show it, small steps without a new page.
 // Everything here also works without it: each button sends the form, and the page comes back with what was asked.
-import { placesFor } from "./places.js";
-
 const form = document.getElementById("compose");
+const { placesFor } = await import(form.dataset.places);
 const words = JSON.parse(form.dataset.words);
 const said = document.getElementById("kept");
 const shelf = `relais-feuille-${form.dataset.person}-${form.elements.post.value || "nouvelle"}`;
@@ -93,7 +92,9 @@ const here = (name) => document.querySelector(`#compose [data-place="${name}"]`)
 
 function swap(name, fresh) {
   const old = here(name), now = fresh.querySelector(`[data-place="${name}"]`);
-  if (!old || !now || old.innerHTML.trim() === now.innerHTML.trim()) return;
+  if (!old || !now) return;
+  // What is ticked does not show in the marks: blocks with fields are always put in anew.
+  if (!old.querySelector("input, textarea") && old.innerHTML.trim() === now.innerHTML.trim()) return;
   const focused = old.contains(document.activeElement) ? document.activeElement : null;
   const open = [...old.querySelectorAll("details")].map((one) => one.open);
   old.replaceChildren(...now.childNodes);
@@ -171,6 +172,11 @@ async function upload(files) {
 
 // --- What happens -------------------------------------------------------------------------------------------
 
+function pressed() {
+  const codes = [...form.querySelectorAll("[name=audience]:checked")].map((one) => one.value).join();
+  for (const one of form.querySelectorAll("[data-pick]")) one.setAttribute("aria-pressed", String(one.dataset.pick === codes));
+}
+
 function touched() {
   changed = true;
   soon("keep", 2500, keep);
@@ -194,7 +200,8 @@ form.addEventListener("input", (event) => {
   if (area.id === "text") count(area, document.querySelector("#counters ul"));
   else if (area.name?.startsWith("variant-")) count(area, area.parentElement.querySelector("ul"));
   else if (area.id === "link") count(form.elements.text, document.querySelector("#counters ul"));
-  if (!area.closest(".combo")) soon("look", 700, look);
+  if (area.name === "audience") pressed();
+  if (area.type !== "text" || !area.closest(".combo")) soon("look", 700, look);
 });
 
 form.addEventListener("change", (event) => {
@@ -227,7 +234,7 @@ document.addEventListener("visibilitychange", () => { if (document.hidden && !le
 addEventListener("beforeunload", (event) => { if (!safe && !leaving) event.preventDefault(); });
 addEventListener("pageshow", () => { leaving = false; });
 
-placesFor(form, { changed: () => { touched(); look(); }, words });
+placesFor(form, { changed: (places) => { touched(); look(places.length ? "chosen" : "", places).then(pressed); }, words });
 document.querySelectorAll(".no-script").forEach((one) => { one.hidden = true; });
 if (form.elements.text.value) count(form.elements.text, document.querySelector("#counters ul"));
 offer();

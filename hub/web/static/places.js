@@ -14,13 +14,13 @@ export function placesFor(form, { changed, words }) {
     if (known) known.checked = true;
     else form.querySelector('[data-place="places"]').append(chip("audience", place.code, `${place.name} (${place.departement_name})`));
     narrow("");
-  }, narrow);
+  }, narrow, ["picks", "places"]);
 
   function narrow(query) {
     const wanted = plain(query);
-    for (const one of [...form.querySelectorAll("#tree [data-name]")].reverse()) {
-      const fits = !wanted || plain(one.dataset.name).includes(wanted);
-      const inside = [...one.querySelectorAll("[data-name]")];
+    for (const one of [...form.querySelectorAll("#tree li")].reverse()) {
+      const fits = !wanted || plain(one.querySelector("label").textContent).includes(wanted);
+      const inside = [...one.querySelectorAll("li")];
       one.hidden = !fits && !inside.some((each) => !each.hidden);
       if (wanted && fits) inside.forEach((each) => { each.hidden = false; });
       const fold = one.querySelector("details");
@@ -37,7 +37,7 @@ export function placesFor(form, { changed, words }) {
     return label;
   }
 
-  function combo(place, choose, typing = () => {}) {
+  function combo(place, choose, typing = () => {}, places = []) {
     const input = place.querySelector("input[type=text]"), list = document.createElement("ul"), note = document.createElement("p");
     let found = [], at = -1, timer = 0, number = 0;
     list.id = `${input.id}-list`;
@@ -66,7 +66,7 @@ export function placesFor(form, { changed, words }) {
       choose(found[row]);
       input.value = "";
       show(false);
-      changed();
+      changed(places);
     }
     async function ask() {
       const mine = ++number, query = input.value.trim();
