@@ -33,7 +33,14 @@ def code_for(page: PageStage, verifier: str = VERIFIER) -> str:
 def exchanged(page: PageStage, code: str, **changed: str) -> UserToken:
     """The person's token for a code."""
     given = {"app_secret": SECRET, "verifier": VERIFIER, "redirect_uri": BACK, **changed}
-    return exchange_code(app_id="900", code=code, base_url=page.sandbox.url, **given)
+    return exchange_code(
+        app_id="900",
+        code=code,
+        base_url=page.sandbox.url,
+        app_secret=given["app_secret"],
+        verifier=given["verifier"],
+        redirect_uri=given["redirect_uri"],
+    )
 
 
 def test_the_challenge_is_that_of_the_standard() -> None:

@@ -7,6 +7,8 @@ import re
 import pytest
 
 from hub.database import reading, writing
+from hub.domain.errors import NotSignedIn
+from hub.domain.person import RoleKind
 from hub.domain.sign_in import Purpose
 from hub.services import joining, visiting
 from hub.web.app import create_app
@@ -82,7 +84,7 @@ def test_signing_out_ends_the_session_at_once(browse, stage: Stage):
 
     browser.post("/equipe/deconnexion")
 
-    with reading(stage.hub.engine) as session, pytest.raises(joining.NotSignedIn):
+    with reading(stage.hub.engine) as session, pytest.raises(NotSignedIn):
         visiting.entered(session, cookie, at=stage.clock())
 
 
@@ -218,7 +220,7 @@ def test_a_new_password_and_a_new_role_end_every_session(browse, stage: Stage):
     with writing(stage.hub.engine) as session:
         joining.set_password(session, stage.people["animator"].id, password_hash="x", by="operator", at=stage.clock())
         joining.give_role(
-            session, stage.people["colleague"].id, joining.RoleKind.ANALYST, "FR", by="operator", at=stage.clock()
+            session, stage.people["colleague"].id, RoleKind.ANALYST, "FR", by="operator", at=stage.clock()
         )
 
     assert [browser.get("/equipe/connexion", follow=False).status_code for browser in (one, other)] == [200, 200]
