@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import re
 import secrets
+from collections.abc import AsyncIterator
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -116,8 +117,19 @@ def fresh_key() -> str:
     return secrets.token_urlsafe(24)
 
 
-async def check_form(request: Request) -> None:
-    """Raise NotAllowed for a change that does not come from one of our own pages with its token."""
+async def check_form(request: Request) -> AsyncIterator[None]:
+    """Raise NotAllowed for a change that does not come from one of our own pages with its token.
+
+    Whatever came along as a file is closed in the end; browsers send an empty one for a field left alone.
+    """
+    try:
+        await _require_token(request)
+        yield
+    finally:
+        await request.close()
+
+
+async def _require_token(request: Request) -> None:
     if request.method in SAFE:
         return
     hub: Hub = request.app.state.hub
