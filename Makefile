@@ -14,7 +14,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help install check lint types floors house test test-all demo run migrate bench docs wheel catalogues lock
+.PHONY: help install check lint types floors house test test-all demo run migrate bench docs screenshots wheel catalogues lock
 
 help: ## List the doors
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,6 +72,9 @@ bench: install ## Measure (ratios, see bench/README.md)
 
 docs: install ## Draw again what the docs show of the code: the road, the states, the commands
 	@$(BIN)/python -m tests.house.drawn
+
+screenshots: install ## Take every page of the demo into build/screenshots (for README and tour too: ARGS=--chosen)
+	@$(BIN)/python -m docs.pictures.screenshots $(ARGS)
 
 wheel: install ## Build the wheel, install it into an empty environment, and run it from elsewhere
 	@rm -rf build/wheel dist/*.whl

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -92,9 +92,9 @@ def url(stage: Stage) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture
-def enter(browser: Browser, url: str, stage: Stage) -> Iterator[Callable[..., Page]]:
-    """`enter("animator", viewport=PHONE)`: a browser of their own, signed in; `enter()` is a stranger's."""
+@contextmanager
+def entering(browser: Browser, url: str, stage: Stage) -> Iterator[Callable[..., Page]]:
+    """Opens browsers for the people of a stage, and closes them again."""
     with ExitStack() as stack:
 
         def enter(who: str | None = None, **options: Any) -> Page:
@@ -105,3 +105,10 @@ def enter(browser: Browser, url: str, stage: Stage) -> Iterator[Callable[..., Pa
             return stack.enter_context(Visitor(context)).page
 
         yield enter
+
+
+@pytest.fixture
+def enter(browser: Browser, url: str, stage: Stage) -> Iterator[Callable[..., Page]]:
+    """`enter("animator", viewport=PHONE)`: a browser of their own, signed in; `enter()` is a stranger's."""
+    with entering(browser, url, stage) as opened:
+        yield opened

@@ -124,11 +124,15 @@
     if (here === null || here === document.body) return { end: true, name: "the page" };
     const again = window.visited.has(here);
     window.visited.add(here);
-    const style = getComputedStyle(here);
     const box = here.getBoundingClientRect();
-    const ring = style.outlineStyle === "auto" || (style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2);
     const inside = box.width > 0 && box.bottom > 0 && box.top < innerHeight && box.right > 0 && box.left < innerWidth;
-    return { end: false, again, seen: ring && inside, name: this.called(here) };
+    const ring = [here, here.closest("label")].some((one) => one && this.isRinged(getComputedStyle(one)));
+    const outlined = here.closest("svg") && parseFloat(getComputedStyle(here.querySelector("path, rect")).strokeWidth) >= 2;
+    return { end: false, again, seen: inside && Boolean(ring || outlined), name: this.called(here) };
+  },
+
+  isRinged(style) {
+    return style.outlineStyle === "auto" || (style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2);
   },
 
   missed() {
@@ -139,7 +143,7 @@
   },
 
   called(one) {
-    const words = one.id || one.name || one.className || (one.textContent || "").trim().slice(0, 40);
+    const words = one.id || one.name || one.getAttribute("class") || one.getAttribute("href") || (one.textContent || "").trim().slice(0, 40);
     return `${one.tagName.toLowerCase()} ${words}`;
   },
 })

@@ -35,6 +35,7 @@ DOORS = (
     "migrate",
     "bench",
     "docs",
+    "screenshots",
     "wheel",
     "catalogues",
     "lock",

@@ -73,14 +73,14 @@ def road(engine: Engine, tmp_path: Path) -> Iterator[Road]:
         sandbox.graph.add_places(
             [{"key": key, "name": key, "type": "region", "country_code": "FR"} for key in ("4001", "4002")]
         )
-        tokens = _connect(stage, sandbox)
+        tokens = connect(stage, sandbox)
         hub = replace(wire(stage.hub.settings, now=stage.clock, engine=engine), jitter=lambda: 1.0)
         one = Road(stage, stage.clock, runner.build(hub), {}, sandbox, tokens)
         yield one
         one.engine.stop()
 
 
-def _connect(stage: Any, sandbox: Sandbox) -> dict[str, str]:
+def connect(stage: Any, sandbox: Sandbox) -> dict[str, str]:
     """Give every account keys that open the sandbox."""
     tokens = {}
     with writing(stage.hub.engine) as session:
