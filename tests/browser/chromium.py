@@ -18,6 +18,7 @@ ARGUMENTS: Final = (
     "--disable-component-update",
     "--disable-sync",
     "--no-first-run",
+    "--lang=fr",  # how fields for days and hours look is up to the browser itself
 )
 
 PHONE: Final[ViewportSize] = {"width": 360, "height": 740}
