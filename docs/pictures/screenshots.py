@@ -48,7 +48,7 @@ SHOTS: Final = (
     Shot("my-day", "animator", "/equipe"),
     Shot("my-day-coordinator", "coordinator", "/equipe"),
     Shot("posts", "animator", "/equipe/publications"),
-    Shot("post", "coordinator", "/equipe/publications?etat=approved", r"^/equipe/publications/\d+$"),
+    Shot("post", "coordinator", "/equipe", r"^/equipe/publications/\d+$"),
     Shot("compose", "animator", "/equipe/publications/nouvelle"),
     Shot("compose-event", "animator", "/equipe/publications/nouvelle?genre=event"),
     Shot("change", "animator", "/equipe/publications?etat=draft", r"^/equipe/publications/\d+$"),
