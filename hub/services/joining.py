@@ -18,8 +18,9 @@ from hub import passwords
 from hub.database import reading, writing
 from hub.domain.audit import CLOCK, note
 from hub.domain.errors import Invalid, NotAllowed, NotFound, NotSignedIn, WrongState
-from hub.domain.person import Actor, HeldRole, Person, Role, RoleKind, Scope, Token
-from hub.domain.sign_in import SignIn
+from hub.domain.person import ACCOUNT_KEEPERS, Actor, HeldRole, Person, Role, RoleKind, Scope, Token
+from hub.domain.policy import Policies, Policy
+from hub.domain.sign_in import SecondFactor, SignIn, Ticket
 from hub.domain.territory import Atlas, Level, Territory
 from hub.language import N_, _
 from hub.services import geotargeting
@@ -233,7 +234,12 @@ def end_sessions(session: Session, person_id: int, *, at: datetime, but: int | N
 
 
 def _revoke_all(session: Session, person_id: int, *, at: datetime) -> int:
+    """End everything that opens something: sessions, links to choose a password, tokens; return how many of those."""
     end_sessions(session, person_id, at=at)
+    links = select(Ticket).where(Ticket.person_id == person_id, col(Ticket.used_at).is_(None))
+    for link in session.exec(links):
+        link.used_at = at
+        session.add(link)
     live = session.exec(select(Token).where(Token.person_id == person_id, col(Token.revoked_at).is_(None))).all()
     for token in live:
         token.revoked_at = at
@@ -316,6 +322,7 @@ def list_tokens(session: Session, person_id: int) -> list[Token]:
 def actor_for_token(session: Session, token: str, at: datetime, *, scope: Scope = Scope.API) -> Actor:
     """Who holds this token; NotSignedIn when it is unknown, revoked or for something else, or its holder disabled.
 
+    NotAllowed where the holder must have a second factor and has none: a token opens no more than a session does.
     Only reads.
     """
     known = _find_token(session, token)
@@ -323,7 +330,23 @@ def actor_for_token(session: Session, token: str, at: datetime, *, scope: Scope 
         raise NotSignedIn(_("This token is not known here, or was revoked. “relais login” makes a new one."))
     if known.expires_at <= at:
         raise NotSignedIn(_("This token has ended. “relais login” makes a new one."))
-    return actor_for(session, known.person_id)
+    actor = actor_for(session, known.person_id)
+    if scope is Scope.API and must_have_factor(session, actor) and not _has_factor(session, actor.id):
+        raise NotAllowed(_("Your role asks for a second factor. Sign in with a browser first, and set it up there."))
+    return actor
+
+
+def must_have_factor(session: Session, actor: Actor) -> bool:
+    """Whether it was agreed that somebody with these roles has a second factor."""
+    if not actor.territories(ACCOUNT_KEEPERS):
+        return False
+    agreed = session.get(Policy, "second_factor")
+    return bool(agreed.value) if agreed is not None else Policies().second_factor
+
+
+def _has_factor(session: Session, person_id: int) -> bool:
+    factor = session.get(SecondFactor, person_id)
+    return factor is not None and factor.confirmed_at is not None
 
 
 def note_token_use(session: Session, token: str, at: datetime) -> None:

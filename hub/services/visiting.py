@@ -9,12 +9,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from hub.domain.audit import note
-from hub.domain.errors import NotFound, NotSignedIn, WrongState
-from hub.domain.person import Actor, Person, RoleKind
-from hub.domain.policy import Policies, Policy
+from hub.domain.errors import NotAllowed, NotFound, NotSignedIn, WrongState
+from hub.domain.person import Actor, Person
 from hub.domain.sign_in import INVITATION_LASTS, LONGEST, RESET_LASTS, Purpose, SecondFactor, SignIn, Ticket
 from hub.language import _
 from hub.services import geotargeting, joining
@@ -22,8 +21,8 @@ from hub.services import geotargeting, joining
 SEEN_STEP: Final = timedelta(minutes=1)
 """The last use of a session is kept that exactly: not each page is worth a write."""
 
-PRIVILEGED: Final = frozenset({RoleKind.COORDINATOR, RoleKind.ADMINISTRATOR})
-"""Who must show a second factor where that was agreed on."""
+MOST_RESETS: Final = 3
+"""Links that one person is mailed while each of them is good: whoever asks for more fills nobody's mailbox."""
 
 
 class Owed(StrEnum):
@@ -98,11 +97,7 @@ def entered(session: Session, plain: str, *, at: datetime) -> Entered:
 def _owed(session: Session, sign_in: SignIn, factor: SecondFactor | None, actor: Actor) -> Owed:
     if factor is not None and factor.confirmed_at is not None:
         return Owed.NOTHING if sign_in.second_factor_at is not None else Owed.CODE
-    if not actor.territories(PRIVILEGED):
-        return Owed.NOTHING
-    agreed = session.get(Policy, "second_factor")
-    required = bool(agreed.value) if agreed is not None else Policies().second_factor
-    return Owed.SETUP if required else Owed.NOTHING
+    return Owed.SETUP if joining.must_have_factor(session, actor) else Owed.NOTHING
 
 
 def note_use(session: Session, sign_in_id: int, *, at: datetime) -> None:
@@ -190,6 +185,9 @@ def make_ticket(session: Session, person_id: int, purpose: Purpose, *, by: Actor
     An administrator makes it for others; the person's own wish (`by` their address) needs no role.
     """
     person = joining.get_person(session, person_id, lock=True)
+    if isinstance(by, Actor) and by.id == person_id:
+        # Their present password is asked for there: a session that somebody left open is no way to a new one.
+        raise NotAllowed(_("Change your own password on the page of your account."))
     if isinstance(by, Actor):
         joining.require_keeper_of(session, person_id, by)
     if person.disabled_at is not None:
@@ -208,17 +206,28 @@ def make_ticket(session: Session, person_id: int, purpose: Purpose, *, by: Actor
 
 
 def ask_reset(session: Session, email: str, *, at: datetime) -> tuple[Person, str] | None:
-    """A reset link for whoever forgot their password; None for an address that nobody here has."""
+    """A reset link for whoever forgot their password; None for an address that nobody here has, or too many asked.
+
+    Of several, the last one is good, and as long as no more are sent it still is.
+    """
     wanted = email.strip().casefold()
-    person = session.exec(select(Person).where(Person.email == wanted)).one_or_none()
+    person = session.exec(select(Person).where(Person.email == wanted).with_for_update()).one_or_none()
     if person is None or person.id is None or person.disabled_at is not None:
+        return None
+    lately = select(func.count()).where(
+        Ticket.person_id == person.id, Ticket.purpose == Purpose.RESET, Ticket.created_at > at - RESET_LASTS
+    )
+    if session.exec(lately).one() >= MOST_RESETS:
         return None
     return person, make_ticket(session, person.id, Purpose.RESET, by=person.email, at=at)
 
 
-def ticket_of(session: Session, plain: str, *, at: datetime) -> tuple[Ticket, Person]:
+def ticket_of(session: Session, plain: str, *, at: datetime, lock: bool = False) -> tuple[Ticket, Person]:
     """A link that is still good, and whose it is; NotFound otherwise, with what to do."""
-    ticket = session.exec(select(Ticket).where(Ticket.hash == _digest(plain))).one_or_none()
+    query = select(Ticket).where(Ticket.hash == _digest(plain))
+    if lock:  # of two who use it at once, the second one finds it used
+        query = query.with_for_update()
+    ticket = session.exec(query).one_or_none()
     if ticket is not None and ticket.used_at is None and ticket.expires_at > at:
         person = joining.get_person(session, ticket.person_id)
         if person.disabled_at is None:
@@ -233,7 +242,7 @@ def ticket_of(session: Session, plain: str, *, at: datetime) -> tuple[Ticket, Pe
 
 def use_ticket(session: Session, plain: str, *, password_hash: str, at: datetime) -> int:
     """Set the password that somebody chose by their link, once; return whose it is. Sessions and tokens end."""
-    ticket, person = ticket_of(session, plain, at=at)
+    ticket, person = ticket_of(session, plain, at=at, lock=True)
     assert person.id is not None
     ticket.used_at = at
     session.add(ticket)
