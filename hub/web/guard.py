@@ -6,6 +6,7 @@ import logging
 import re
 from collections import deque
 from datetime import datetime, timedelta
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from threading import Lock
 from time import perf_counter
 from typing import Final
@@ -141,6 +142,7 @@ class Turnstile:
 
     def pass_through(self, address: str, at: datetime) -> None:
         """Count one knock, or raise Busy."""
+        address = _household(address)
         with self._lock:
             if len(self._knocks) > 10_000:
                 self._forget(at)
@@ -155,3 +157,14 @@ class Turnstile:
         old = [address for address, knocks in self._knocks.items() if not knocks or knocks[-1] <= at - self._within]
         for address in old:
             del self._knocks[address]
+
+
+def _household(address: str) -> str:
+    """What is counted together: an address; of the newer kind, where each house has 2^64 of them, their first half."""
+    try:
+        found = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(found, IPv4Address):
+        return str(found)
+    return str(found.ipv4_mapped or IPv6Address(int(found) >> 64 << 64))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 
 import httpx
@@ -10,10 +11,11 @@ import pytest
 from sqlmodel import select
 
 from hub.database import reading, writing
+from hub.domain.audit import OPERATOR
 from hub.domain.errors import Busy
-from hub.domain.person import Token
+from hub.domain.person import RoleKind, Token
 from hub.secrets import write_new_key
-from hub.services import agreeing, proving
+from hub.services import agreeing, joining, proving
 from hub.web.app import create_app
 from hub.web.guard import Turnstile
 from tests.stage import NOON, PASSWORD, serving
@@ -83,6 +85,47 @@ def test_where_a_second_factor_was_agreed_on_no_token_is_had_without_one(ask: As
     }
 
     assert statuses == {"animator": 200, "analyst": 200, "coordinator": 403, "administrator": 403}
+
+
+def test_a_token_from_before_opens_no_more_than_a_session_until_its_holder_has_a_second_factor(
+    ask: Ask, stage, secret: str
+):
+    with writing(stage.hub.engine) as session:
+        agreeing.agree(session, {"second_factor": True}, by=stage.people["administrator"], at=stage.clock())
+        promoted = stage.people["animator"].id
+        joining.give_role(session, promoted, RoleKind.COORDINATOR, "FR", by=OPERATOR, at=stage.clock())
+
+    answers = {who: ask("GET", "/me", who) for who in ("animator", "colleague", "coordinator", "deputy")}
+
+    assert {who: answer.status_code for who, answer in answers.items()} == {
+        "animator": 403,
+        "colleague": 200,
+        "coordinator": 200,
+        "deputy": 403,
+    }
+    assert answers["animator"].json()["detail"] == (
+        "Your role asks for a second factor. Sign in with a browser first, and set it up there."
+    )
+
+
+@pytest.mark.parametrize(
+    ("addresses", "most"),
+    [
+        (["2001:db8:1:2::1", "2001:db8:1:2::2", "2001:db8:1:2:ffff::"], 2),
+        (["2001:db8:1:2::1", "2001:db8:1:3::1", "2001:db8:1:4::1"], 3),
+        (["192.0.2.1", "192.0.2.2", "192.0.2.3"], 3),
+        (["192.0.2.1", "::ffff:192.0.2.1", "192.0.2.1"], 2),
+    ],
+)
+def test_a_house_with_countless_addresses_knocks_as_often_as_one_with_one(addresses, most):
+    gate, passed = Turnstile(2, timedelta(minutes=1)), 0
+
+    for address in addresses:
+        with suppress(Busy):
+            gate.pass_through(address, NOON)
+            passed += 1
+
+    assert passed == most
 
 
 def test_one_address_knocks_so_many_times_a_minute_and_no_more(stage):
