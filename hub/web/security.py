@@ -133,10 +133,11 @@ async def _require_token(request: Request) -> None:
     if request.method in SAFE:
         return
     hub: Hub = request.app.state.hub
+    keys = [key for name in (SESSION, VISITOR) if (key := read_cookie(request, hub, name))]
     token = request.headers.get(HEADER, "")
-    if not token:
+    # Forty megabytes of pictures are not taken from whoever could have no token at all.
+    if not token and keys and from_own_page(request, hub):
         token = str((await request.form(max_files=MOST_FILES, max_fields=MOST_FIELDS)).get(FIELD, ""))
-    keys = [read_cookie(request, hub, SESSION), read_cookie(request, hub, VISITOR)]
     if not from_own_page(request, hub) or not any(is_form_token(key, token) for key in keys):
         raise NotAllowed(
             _(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import socket
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -90,6 +92,20 @@ def test_nothing_changes_with_the_token_of_another_session_or_from_another_site(
             for method, path in unsafe
         }
         assert answers == dict.fromkeys(unsafe, 403)
+
+
+def test_nobody_sends_pictures_or_texts_without_a_cookie_they_are_refused_before_their_first_byte(url: str, app):
+    unsafe = [(method, path) for method, path in staff(app) if method not in SAFE]
+    host, port = urlsplit(url).hostname or "", urlsplit(url).port or 0
+
+    told = {}
+    for method, path in unsafe:
+        with socket.create_connection((host, port), timeout=10) as line:
+            heads = f"{method} {opened(path)} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 1000000\r\n"
+            line.sendall(f"{heads}Content-Type: multipart/form-data; boundary=x\r\n\r\n".encode())
+            told[method, path] = line.recv(12)
+
+    assert told == dict.fromkeys(unsafe, b"HTTP/1.1 403")
 
 
 def test_no_page_opens_to_a_stranger(browse, app):
