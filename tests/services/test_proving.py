@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from threading import Barrier
 
 import pyotp
 import pytest
@@ -168,6 +170,20 @@ def test_no_code_is_good_twice_not_even_the_one_that_confirmed(bell: Doorbell):
     bell.desk.stage.clock.forward(seconds=30)
     later = bell.code()
     assert [bell.check(later).good, bell.check(later).good, bell.check(used).good] == [True, False, False]
+
+
+@pytest.mark.parametrize("kind", ["authenticator", "recovery"])
+def test_of_many_who_show_the_same_code_at_once_one_comes_in(ready: Doorbell, kind: str):
+    code, together = ready.code() if kind == "authenticator" else ready.codes[0], Barrier(6)
+
+    def knock(_number: int) -> bool:
+        together.wait()
+        return ready.check(code).good
+
+    with ThreadPoolExecutor(6) as threads:
+        good = list(threads.map(knock, range(6)))
+
+    assert good.count(True) == 1
 
 
 def test_digits_may_be_typed_in_groups_or_wide(ready: Doorbell):

@@ -13,11 +13,22 @@ import segno
 from hub.database import reading, writing
 from hub.secrets import write_new_key
 from hub.services import agreeing, proving
+from hub.web.app import create_app
 from hub.web.qr import picture
 from tests.stage import PASSWORD, Stage
 from tests.web.conftest import Browser
+from tests.web.test_pages_guarded import OPEN, opened, staff
 
 OWN = "/equipe/moi/second-facteur"
+
+AT_THE_DOOR = {
+    "/equipe/connexion/code",
+    "/equipe/deconnexion",
+    OWN,
+    f"{OWN}/debut",
+    f"{OWN}/appareil",
+}
+"""What is open to whoever showed their password only: the second factor itself, and the way out."""
 
 
 @pytest.fixture(autouse=True)
@@ -130,6 +141,36 @@ def test_after_the_password_a_code_is_asked_for_and_nothing_opens_before_it(brow
     assert 'autocomplete="one-time-code" inputmode="numeric"' in asked.text
     assert elsewhere.headers["location"].startswith("/equipe/connexion/code")
     assert heading(done) == "Second factor"
+
+
+@pytest.mark.parametrize("owed", ["code", "device"])
+def test_no_page_at_all_opens_to_whoever_still_owes_the_second_factor(browse, stage: Stage, owed: str):
+    if owed == "code":
+        set_up(stage)
+    else:
+        require(stage)
+    browser, there = browse("coordinator"), "/equipe/connexion/code" if owed == "code" else OWN
+    closed = [(method, path) for method, path in staff(create_app(stage.hub)) if path not in OPEN | AT_THE_DOOR]
+    token = {"X-CSRF-Token": browser.token}
+
+    told = {}
+    for method, path in closed:
+        answer = browser.client.request(method, opened(path), headers=token)
+        told[method, path] = (answer.status_code, answer.headers.get("location", "").partition("?")[0])
+
+    assert len(closed) > 50
+    assert told == dict.fromkeys(closed, (303, there))
+
+
+@pytest.mark.parametrize("path", [OWN, f"{OWN}/debut", f"{OWN}/appareil"])
+def test_whoever_owes_a_code_cannot_set_up_another_device_instead(browse, stage: Stage, path: str):
+    set_up(stage)
+    browser = browse("coordinator")
+
+    answers = [browser.post(path, {"wish": "off", "code": "123456"}, follow=False), browser.get(path, follow=False)]
+
+    assert answers[0].headers["location"].startswith("/equipe/connexion/code")
+    assert answers[1].status_code == 405 or answers[1].headers["location"].startswith("/equipe/connexion/code")
 
 
 def test_the_session_goes_on_under_a_new_cookie(browse, stage: Stage):
