@@ -15,6 +15,7 @@ from hub.domain.errors import NotFound
 from hub.domain.event import Event
 from hub.domain.person import Actor, Person
 from hub.domain.post import Media, Post, PostMedia, PostState, Progress, progress, progress_of
+from hub.domain.territory import Atlas
 from hub.language import _
 from hub.services import approving, comparing, describing, drafting, geotargeting, resolving, telling
 from hub.services.comparing import Look
@@ -146,11 +147,12 @@ class Line:
     progress: Progress | None
 
 
-def lines(session: Session, some: Sequence[Post]) -> list[Line]:
-    """Several posts as a list shows them."""
+def lines(session: Session, some: Sequence[Post], upper: Atlas | None = None) -> list[Line]:
+    """Several posts as a list shows them; `upper`: the tree down to départements, where it was read already."""
     ids = [one.id for one in some if one.id is not None]
     audiences = drafting.audiences_of(session, ids)
-    land = geotargeting.atlas(session, {code for codes in audiences.values() for code in codes})
+    meant = {code for codes in audiences.values() for code in codes}
+    land = upper if upper is not None and all(code in upper for code in meant) else geotargeting.atlas(session, meant)
     authors = dict(
         session.exec(select(Person.id, Person.name).where(col(Person.id).in_({one.author_id for one in some}))).all()
     )

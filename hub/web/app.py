@@ -31,11 +31,11 @@ def create_app(hub: Hub, *, pulse: Callable[[], object] | None = None) -> FastAP
     app.state.sign_ins = Turnstile(30, timedelta(minutes=1))
     app.state.calendar_reads = Turnstile(60, timedelta(minutes=1))
     problems.install(app)
+    app.include_router(staff.router)
     app.include_router(api.router)
     if find_spec("hub.web.health") is not None:
         app.include_router(import_module("hub.web.health").router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    app.include_router(staff.router)
     app.include_router(portal.router)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     app.add_middleware(Guard, https=hub.settings.public_url.startswith("https://"))

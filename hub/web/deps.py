@@ -23,7 +23,10 @@ LARGEST_ID = 2**31 - 1
 bearer = HTTPBearer(auto_error=False, description="A token of `relais login` or `relais user token`.")
 
 
-def get_hub(request: Request) -> Hub:
+# The next two only hand over what is there: asynchronous, so that they need no turn in the pool of threads.
+
+
+async def get_hub(request: Request) -> Hub:
     """The hub that this application was made for."""
     hub: Hub = request.app.state.hub
     return hub

@@ -62,7 +62,7 @@ def at_the_door(request: Request, hub: TheHub, now: Now) -> Visit:
 AtTheDoor = Annotated[Visit, Depends(at_the_door)]
 
 
-def inside(visit: AtTheDoor) -> Visit:
+async def inside(visit: AtTheDoor) -> Visit:
     """Who showed all that is asked for."""
     if visit.owed is not Owed.NOTHING:
         raise SecondFactorOwed(visit.owed)

@@ -25,24 +25,24 @@ from hub.web.staff import (
 
 router = APIRouter(prefix="/equipe", include_in_schema=False, dependencies=[FromOwnPage])
 
-# In this order: a fixed address before one with a number in its place.
-for room in (
-    linking,
-    accounts,
-    calendar,
-    compose,
-    coverage,
-    entrance,
-    factor,
-    journal,
-    me,
-    people,
-    policies,
-    approve,
-    post,
-    reach,
-):
-    router.include_router(room.router)
-
 # The first page has no address of its own below /equipe, which no room can say.
 router.get("")(day.show)
+
+# Rooms are tried in this order: those of every day first, and a fixed address before one with a number in its place.
+for room in (
+    compose,
+    post,
+    approve,
+    calendar,
+    coverage,
+    reach,
+    linking,
+    accounts,
+    me,
+    entrance,
+    factor,
+    people,
+    journal,
+    policies,
+):
+    router.include_router(room.router)

@@ -14,7 +14,7 @@ from hub.domain.delivery import STATE_NAMES as DELIVERY_STATES
 from hub.domain.delivery import Action
 from hub.domain.errors import HubError, Invalid, WrongState
 from hub.domain.person import WRITERS
-from hub.domain.post import Kind, PostState
+from hub.domain.post import Kind, PostState, Progress
 from hub.domain.territory import Atlas, Level
 from hub.language import N_, _, ngettext
 from hub.services import (
@@ -30,10 +30,10 @@ from hub.services import (
     telling,
 )
 from hub.services.listing import Wanted
-from hub.services.looking import Sight
+from hub.services.looking import Line, Sight
 from hub.web.deps import LARGEST_ID, Id, Now, ReadDb, TheHub
 from hub.web.forms import Form, TypedForm
-from hub.web.pages import go, page
+from hub.web.pages import go, page, wall
 from hub.web.staff.preview import cards
 from hub.web.visits import Inside, Visit
 from hub.wiring import Hub
@@ -42,6 +42,26 @@ router = APIRouter()
 
 PAGE: Final = 40
 """Posts on one page of the list."""
+
+MOST_NAMES: Final = 3
+"""Territories that a line names; of the others it says how many there are."""
+
+STATE_TONES: Final = {
+    PostState.DRAFT: "quiet",
+    PostState.SUBMITTED: "info",
+    PostState.RETURNED: "warn",
+    PostState.APPROVED: "ok",
+    PostState.EXPIRED: "bad",
+    PostState.WITHDRAWN: "quiet",
+    PostState.ARCHIVED: "quiet",
+}
+
+PROGRESS_TONES: Final = {
+    Progress.PUBLISHED: "ok",
+    Progress.SCHEDULED: "info",
+    Progress.PARTLY_PUBLISHED: "warn",
+    Progress.FAILED: "bad",
+}
 
 LONGEST_WORDS: Final = 2000
 
@@ -97,7 +117,7 @@ def show_list(
     return page(
         request,
         "post/list.html",
-        lines=looking.lines(session, shown),
+        lines=[_line(one) for one in looking.lines(session, shown, land)],
         asked=Form(tuple(asked.items())),
         narrowed=any(asked.values()),
         onward=asked | {"avant": shown[-1].id} if len(found) > PAGE else None,
@@ -108,6 +128,32 @@ def show_list(
         territories=choices(land, territory),
         **words(),
     )
+
+
+def _line(one: Line) -> dict[str, Any]:
+    """A post in the list, in words: worked out here, since a template is slow at it and there are forty."""
+    name, tone = (
+        (posts.PROGRESS_NAMES[one.progress], PROGRESS_TONES[one.progress])
+        if one.progress
+        else (posts.STATE_NAMES[one.post.state], STATE_TONES[one.post.state])
+    )
+    return {
+        "id": one.post.id,
+        "title": one.title,
+        "state": _(name),
+        "tone": tone,
+        "kind": _(posts.KIND_NAMES[one.post.kind]),
+        "when": wall(one.post.wall_time, form="EEE d MMM y, HH:mm"),
+        "where": _short(one.audience),
+        "author": one.author,
+    }
+
+
+def _short(names: Sequence[str]) -> str:
+    """The first three, and how many more."""
+    more = len(names) - MOST_NAMES
+    told = ", ".join(names[:MOST_NAMES])
+    return told if more <= 0 else f"{told} {ngettext('and {count} more', 'and {count} more', more)}"
 
 
 def choices(land: Atlas, chosen: str = "") -> list[tuple[str, str]]:
