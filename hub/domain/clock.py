@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from functools import cache
+from typing import Final
 from zoneinfo import ZoneInfo, available_timezones
 
 from hub.domain.errors import Invalid
@@ -12,6 +14,24 @@ from hub.language import _
 
 LOCAL = "local"
 """Instead of a zone: the local time of each territory."""
+
+ZONE_PLACES: Final[Mapping[str, str]] = {
+    "Europe/Paris": "Paris",
+    "America/Guadeloupe": "Pointe-à-Pitre",
+    "America/Martinique": "Fort-de-France",
+    "America/Cayenne": "Cayenne",
+    "Indian/Reunion": "Saint-Denis de La Réunion",
+    "Indian/Mayotte": "Mamoudzou",
+    "America/Miquelon": "Saint-Pierre",
+    "America/St_Barthelemy": "Saint-Barthélemy",
+    "America/Marigot": "Saint-Martin",
+    "Pacific/Noumea": "Nouméa",
+    "Pacific/Wallis": "Mata-Utu",
+    "Pacific/Tahiti": "Papeete",
+    "Pacific/Marquesas": "Taiohae",
+    "Pacific/Gambier": "Rikitea",
+}
+"""Where the clock of each zone of France hangs; Paris first, then by nearness."""
 
 
 class Fold(StrEnum):
@@ -33,6 +53,18 @@ def zone_info(zone: str) -> ZoneInfo:
     raise Invalid(_("Unknown time zone “{zone}”. Use a name such as Europe/Paris, or local.", zone=zone), field="zone")
 
 
+def zone_name(zone: str) -> str:
+    """A zone in words."""
+    if zone == LOCAL:
+        return _("local time of each territory")
+    return _("time of {place}", place=place_of(zone))
+
+
+def place_of(zone: str) -> str:
+    """Where the clock of a zone hangs."""
+    return ZONE_PLACES.get(zone, zone)
+
+
 def instant(wall: datetime, zone: str, fold: Fold | None = None) -> datetime:
     """The UTC instant of a wall time in a zone; Invalid when that hour is missing, or doubled and none was chosen."""
     info = zone_info(zone)
@@ -44,9 +76,9 @@ def instant(wall: datetime, zone: str, fold: Fold | None = None) -> datetime:
         shift = abs(after - wall)
         raise Invalid(
             _(
-                "{moment} does not exist in {zone}: clocks go forward that night. Take {before} or {later}.",
+                "{moment} does not exist in {place}: clocks go forward that night. Take {before} or {later}.",
                 moment=shown,
-                zone=zone,
+                place=place_of(zone),
                 before=(wall - shift).strftime("%H:%M"),
                 later=(wall + shift).strftime("%H:%M"),
             ),
@@ -55,9 +87,9 @@ def instant(wall: datetime, zone: str, fold: Fold | None = None) -> datetime:
     if first.utcoffset() != second.utcoffset() and fold is None:
         raise Invalid(
             _(
-                "{moment} occurs twice in {zone}: clocks go back that night. Say which one: earlier or later.",
+                "{moment} occurs twice in {place}: clocks go back that night. Say which one: the earlier or the later.",
                 moment=shown,
-                zone=zone,
+                place=place_of(zone),
             ),
             field="fold",
         )

@@ -36,7 +36,7 @@ from hub.services.calendaring import Slot
 from hub.services.covering import Health
 from hub.services.geotargeting import Terms
 from hub.services.queueing import Waiting
-from hub.services.showing import post_title
+from hub.services.showing import title
 
 FEW: Final = 5
 """How many of each are shown; the rest is a page of its own."""
@@ -104,7 +104,7 @@ class Done:
     @property
     def title(self) -> str:
         """The first line of the post."""
-        return post_title(self.post)
+        return title(self.post.text)
 
 
 @dataclass(frozen=True)
@@ -210,7 +210,7 @@ def _decisions(session: Session, *, by: Actor, at: datetime) -> list[Open]:
     land = geotargeting.atlas(session, [*by.territories(), *(code for one in found for code in _land(one))])
     open_yet = [one for one in found if by.holds_for_all(land, WRITERS, _land(one))][: 2 * FEW]
     return [
-        Open(one, post_title(entry.post), entry.account, land.name(one.territory_code), actions(one))
+        Open(one, title(entry.post.text), entry.account, land.name(one.territory_code), actions(one))
         for one, entry in zip(open_yet, calendaring.of_deliveries(session, open_yet, at=at), strict=True)
         if entry.account is not None
     ]

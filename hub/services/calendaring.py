@@ -20,7 +20,7 @@ from hub.domain.territory import COUNTRY, Atlas
 from hub.language import N_, _
 from hub.services import drafting, geotargeting, resolving
 from hub.services.geotargeting import Planned, Terms
-from hub.services.showing import post_title, title
+from hub.services.showing import title
 
 Thing = TypeVar("Thing", Post, Account)
 
@@ -316,7 +316,7 @@ class Slot:
         own = self.first.delivery or self.first.planned
         if own is not None and len({entry.zone_codes for entry in self.entries}) == 1 and variables_in(self.post.text):
             return title(own.text, 80)
-        return post_title(self.post, 80)
+        return title(self.post.text, 80)
 
     @property
     def codes(self) -> frozenset[str]:

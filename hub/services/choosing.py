@@ -11,30 +11,15 @@ from sqlmodel import Session
 
 from hub.domain.account import NETWORK_NAMES, Account, AccountNetwork, AccountState
 from hub.domain.clock import LOCAL, zone_info
+from hub.domain.clock import ZONE_PLACES as ZONE_PLACES
+from hub.domain.clock import place_of as place_of
+from hub.domain.clock import zone_name as zone_name
 from hub.domain.person import WRITERS, Actor
 from hub.domain.territory import COUNTRY, Atlas, Level
 from hub.language import _
 from hub.services import agreeing, connecting, geotargeting
 
 HOME_ZONE: Final = "Europe/Paris"
-
-ZONE_PLACES: Final[Mapping[str, str]] = {
-    "Europe/Paris": "Paris",
-    "America/Guadeloupe": "Pointe-à-Pitre",
-    "America/Martinique": "Fort-de-France",
-    "America/Cayenne": "Cayenne",
-    "Indian/Reunion": "Saint-Denis de La Réunion",
-    "Indian/Mayotte": "Mamoudzou",
-    "America/Miquelon": "Saint-Pierre",
-    "America/St_Barthelemy": "Saint-Barthélemy",
-    "America/Marigot": "Saint-Martin",
-    "Pacific/Noumea": "Nouméa",
-    "Pacific/Wallis": "Mata-Utu",
-    "Pacific/Tahiti": "Papeete",
-    "Pacific/Marquesas": "Taiohae",
-    "Pacific/Gambier": "Rikitea",
-}
-"""Where the clock of each zone of France hangs; Paris first, then by nearness."""
 
 
 @dataclass(frozen=True)
@@ -174,18 +159,6 @@ def zones(land: Atlas, by: Actor, chosen: str) -> list[tuple[str, str]]:
     own = land.zone(home(by))
     known = list(dict.fromkeys([LOCAL, HOME_ZONE, own, chosen or LOCAL]))
     return [(zone, zone_name(zone)) for zone in known]
-
-
-def zone_name(zone: str) -> str:
-    """A zone in words."""
-    if zone == LOCAL:
-        return _("local time of each territory")
-    return _("time of {place}", place=place_of(zone))
-
-
-def place_of(zone: str) -> str:
-    """Where the clock of a zone hangs."""
-    return ZONE_PLACES.get(zone, zone)
 
 
 def local_times(land: Atlas, audience: Sequence[str], chosen: Iterable[Account], wall: datetime) -> list[Wall]:

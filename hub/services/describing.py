@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from hub.domain.clock import zone_name
 from hub.domain.event import ATTENDANCE_NAMES, IMPAIRMENT_NAMES, Attendance, Event, Timing
 from hub.language import _
 
@@ -35,7 +36,7 @@ def facts(event: Event, commune: CommuneName) -> list[Fact]:
     """Everything that is told of an event, in the order in which people ask; what was not typed is left out."""
     told = [
         Fact("timings", _("Dates"), tuple(_span(one) for one in event.timings)),
-        Fact("zone", _("Time zone"), () if event.zone == USUAL_ZONE else (event.zone,)),
+        Fact("zone", _("Time zone"), () if event.zone == USUAL_ZONE else (zone_name(event.zone),)),
         Fact("place", _("Place"), _place(event, commune)),
         Fact("online", _("Online"), (str(event.online),) if event.online else ()),
         Fact("registration", _("Registration"), _registration(event)),

@@ -393,7 +393,7 @@ def _nobody_can_approve(session: Session, post: Post) -> list[FieldProblem]:
             "audience",
             _(
                 "Nobody can approve this post: no coordinator other than who wrote it covers {territories}. "
-                "Ask an administrator to give somebody that role (relais user role).",
+                "Ask an administrator to give somebody that role.",
                 territories=", ".join(sorted(known.name(code) for code in codes)),
             ),
         )

@@ -14,7 +14,7 @@ from sqlmodel import Session, col, func, select
 
 from channels import Message, Network, Picture, Rules, Targeting, normalised
 from hub.domain import gate as gates
-from hub.domain.account import Account
+from hub.domain.account import NETWORK_NAMES, Account
 from hub.domain.audit import REFERENCE_LOADED, AuditEntry
 from hub.domain.clock import LOCAL, Fold, instant, zone_info
 from hub.domain.delivery import Delivery, DeliveryState, Provenance, mark, text_key
@@ -661,12 +661,12 @@ def compile_gate(
         if not found:
             missing.append(code)
     if missing:
-        names = ", ".join(f"{territories.name(code)} ({code})" for code in missing)
+        names = ", ".join(territories.name(code) for code in missing)
         return Gate(codes), [
             _(
                 "{network} has no reviewed key for {territories}, so the post cannot be limited there. Choose a whole "
-                "académie that has keys, leave {account} out, or have keys imported and reviewed (relais geo keys).",
-                network=account.network.value,
+                "académie that has keys, leave {account} out, or have keys imported and reviewed.",
+                network=_(NETWORK_NAMES[account.network]),
                 territories=names,
                 account=account.name,
             )

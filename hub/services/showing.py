@@ -45,16 +45,14 @@ class Item:
 
 
 def title(text: str, most: int = 90) -> str:
-    """The first line of a text, shortened between words."""
+    """The first line of a text, shortened between words; its gaps told, which are filled for each delivery only."""
     first = text.strip().split("\n", 1)[0].strip()
-    if len(first) <= most:
-        return first
-    return first[:most].rsplit(" ", 1)[0].rstrip(" ,;:") + "…"
-
-
-def post_title(post: Post, most: int = 90) -> str:
-    """The first line of a post, with its gaps told: they are filled for each delivery only."""
-    return title(fill(post.text, {"territoire": _("each territory"), "academie": _("each académie")}), most)
+    told = fill(first, {"territoire": _("each territory"), "academie": _("each académie")})
+    if told != first and first.startswith("{"):
+        told = told[:1].upper() + told[1:]
+    if len(told) <= most:
+        return told
+    return told[:most].rsplit(" ", 1)[0].rstrip(" .,;:…") + "…"
 
 
 def latest(session: Session, *, territory: str | None = None, limit: int = 20) -> list[Item]:

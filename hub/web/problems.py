@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -18,6 +19,8 @@ from hub.domain.errors import Busy, FieldProblem, HubError, Invalid, NotAllowed,
 from hub.language import N_, _
 from hub.web.arriving import entrance_answer
 from hub.web.pages import page
+
+log = logging.getLogger("relais.web")
 
 STATUSES: Final[Mapping[type[HubError], int]] = {
     NotFound: 404,
@@ -191,6 +194,8 @@ def field_problem(told: Mapping[str, Any]) -> FieldProblem:
 
 
 def _words(kind: str, said: str, context: Mapping[str, Any]) -> str:
+    if said.startswith("value is not a valid email address"):
+        return _("This is not an e-mail address. It should look like name@example.org.")
     if kind == "value_error":
         return said.removeprefix("Value error, ")
     sentence = SENTENCES.get(kind)
@@ -214,5 +219,8 @@ def _of_database(request: Request, error: Exception) -> Response:
     try:
         with explained(request.app.state.hub.engine):
             raise error
-    except DatabaseTrouble as trouble:
-        return _answer(request, 503, str(trouble), headers={"Retry-After": "5"})
+    except (DatabaseTrouble, PoolTimeout) as trouble:
+        # Where the database is and what its driver says is for the log: anybody at all may be asking.
+        log.error("path=%s outcome=database-trouble: %s", request.scope["route"].path, trouble)  # noqa: TRY400
+        sentence = _("The database cannot be used right now. Nothing was kept; try again in a moment.")
+        return _answer(request, 503, sentence, headers={"Retry-After": "5"})

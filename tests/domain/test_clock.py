@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.domain.clock import Fold, end_of_day, instant, local_day, zone_info
+from hub.domain.clock import Fold, end_of_day, instant, local_day, place_of, zone_info
 from hub.domain.errors import Invalid
 
 WINTER_AND_SUMMER = {
@@ -66,7 +66,7 @@ def test_an_hour_that_clocks_skip_is_refused_with_the_hours_around_it(zone, wall
         instant(wall, zone, Fold.LATER)
 
     assert [(one.field, one.message) for one in refused.value.problems] == [
-        ("when", f"{day} does not exist in {zone}: clocks go forward that night. Take {before} or {later}.")
+        ("when", f"{day} does not exist in {place_of(zone)}: clocks go forward that night. Take {before} or {later}.")
     ]
 
 
@@ -87,7 +87,7 @@ def test_an_hour_that_occurs_twice_is_asked_about_and_either_may_be_meant(zone, 
         instant(wall, zone)
 
     assert [one.field for one in asked.value.problems] == ["fold"]
-    assert str(asked.value).endswith("clocks go back that night. Say which one: earlier or later.")
+    assert str(asked.value).endswith("clocks go back that night. Say which one: the earlier or the later.")
     assert instant(wall, zone, Fold.EARLIER) == earlier
     assert instant(wall, zone, Fold.LATER) == earlier + timedelta(hours=1)
 

@@ -151,7 +151,7 @@ def test_gaps_of_a_text_are_filled_for_one_land_and_told_for_several(desk: Desk)
 
     titles = [slot.title for slot in calendaring.slots(look(desk, "coordinator"))]
 
-    assert titles == ["Rennes : portes ouvertes", "each territory : forum"]
+    assert titles == ["Rennes : portes ouvertes", "Each territory : forum"]
 
 
 def test_siblings_and_accounts_of_a_post_are_one_slot_a_day_told_by_what_needs_care_first(desk: Desk):

@@ -105,7 +105,7 @@ def test_a_post_that_says_the_same_has_no_difference():
             {"event": FAIR | {"commune": "35238", "ages": {"min": 16, "max": 29}, "zone": "America/Cayenne"}},
             [
                 ("Place", "CIO", "CIO, Rennes"),
-                ("Time zone", "", "America/Cayenne"),
+                ("Time zone", "", "time of Cayenne"),
                 ("Ages", "", "from 16 to 29 years"),
             ],
         ),

@@ -182,7 +182,7 @@ def test_a_missing_hour_is_refused_with_the_hours_around_it(desk: Desk):
     assert refused(desk, when="2027-03-28T02:30") == [
         (
             "when",
-            "28/03/2027 at 02:30 does not exist in Europe/Paris: clocks go forward that night. Take 01:30 or 03:30.",
+            "28/03/2027 at 02:30 does not exist in Paris: clocks go forward that night. Take 01:30 or 03:30.",
         )
     ]
 
@@ -199,8 +199,8 @@ def test_a_doubled_hour_is_asked_about(desk: Desk):
     assert problems == [
         (
             "fold",
-            "31/10/2027 at 02:30 occurs twice in Europe/Paris: clocks go back that night. "
-            "Say which one: earlier or later.",
+            "31/10/2027 at 02:30 occurs twice in Paris: clocks go back that night. "
+            "Say which one: the earlier or the later.",
         )
     ]
     assert later.first_due_at - earlier.first_due_at == timedelta(hours=1)
@@ -454,7 +454,7 @@ def test_submitting_says_at_once_when_nobody_can_approve(desk: Desk):
         (
             "audience",
             "Nobody can approve this post: no coordinator other than who wrote it covers Rennes. "
-            "Ask an administrator to give somebody that role (relais user role).",
+            "Ask an administrator to give somebody that role.",
         )
     ]
 

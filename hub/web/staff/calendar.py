@@ -18,7 +18,7 @@ from hub.domain.territory import COUNTRY, Level
 from hub.language import _
 from hub.services import calendaring, choosing, connecting, drafting, geotargeting, joining, rescheduling, subscribing
 from hub.services.calendaring import STANDING_NAMES, Wanted
-from hub.services.showing import post_title
+from hub.services.showing import title
 from hub.web.deps import LARGEST_ID, Id, Now, ReadDb, TheHub
 from hub.web.forms import Form, TypedForm, filled
 from hub.web.pages import HOME, go, local, page, wall
@@ -187,7 +187,7 @@ def _move_page(
         "calendar/move.html",
         status=status,
         post=post,
-        title=post_title(post),
+        title=title(post.text),
         form=form,
         movable=movable,
         meaning=rescheduling.meaning(post),

@@ -246,7 +246,8 @@ def _uploaded(hub: Hub, form: Form) -> Form:
         try:
             cleaned = media.clean(file.file.read(media.MOST_BYTES + 1))
         except HubError as error:
-            form = form.refused(Invalid(f"{file.filename}: {error}", field="picture-file"))
+            sentence = f"{file.filename}{_(': ')}{error}"
+            form = form.refused(Invalid(sentence, field="picture-file"))
             continue
         with writing(hub.engine) as session:
             kept = media.keep(session, cleaned, at=hub.now())

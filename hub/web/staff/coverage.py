@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request, Response
 from sqlmodel import Session
 
 from hub.domain.account import NETWORK_NAMES
+from hub.domain.clock import place_of
 from hub.domain.delivery import STATE_NAMES
 from hub.domain.policy import Policies
 from hub.domain.territory import Atlas, search_key
@@ -105,6 +106,7 @@ def _near_page(request: Request, near: Near, now: datetime, policies: Policies, 
         "coverage/territory.html",
         near=near,
         line=near.line,
+        place_of=place_of,
         accounts=[(one, covering.health_of(one, at=now, policies=policies)) for one in near.line.accounts],
         alone=alone,
         silence_days=policies.silence_days,

@@ -16,7 +16,7 @@ from hub.language import N_, _, ngettext
 from hub.services import awaiting, geotargeting
 from hub.services.awaiting import Day, Told
 from hub.services.reporting import UNIT_NAMES
-from hub.services.showing import post_title, title
+from hub.services.showing import title
 from hub.web.deps import Now, ReadDb, TheHub
 from hub.web.pages import HOME, number, page
 from hub.web.staff import calendar_grid as grid
@@ -52,7 +52,7 @@ def show(request: Request, visit: Inside, session: ReadDb, hub: TheHub, now: Now
         sheets=[(one, _sheet_title(one), _sheet_address(one)) for one in day.sheets],
         figures={done.post.id: [words(told) for told in done.figures if told.unit in SHOWN] for done in day.recent},
         road=[(_(step), _(hint)) for step, hint in ROAD],
-        first_line=post_title,
+        first_line=title,
     )
 
 
