@@ -221,6 +221,6 @@ def _of_database(request: Request, error: Exception) -> Response:
             raise error
     except (DatabaseTrouble, PoolTimeout) as trouble:
         # Where the database is and what its driver says is for the log: anybody at all may be asking.
-        log.error("path=%s outcome=database-trouble: %s", request.scope["route"].path, trouble)  # noqa: TRY400
+        log.error("outcome=database-trouble: %s", trouble)  # noqa: TRY400
         sentence = _("The database cannot be used right now. Nothing was kept; try again in a moment.")
         return _answer(request, 503, sentence, headers={"Retry-After": "5"})

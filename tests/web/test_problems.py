@@ -162,13 +162,18 @@ def test_the_document_of_the_api_is_there_and_loads_nothing_from_elsewhere(ask: 
     assert [ask.page(path).status_code for path in ("/docs", "/redoc")] == [404, 404]
 
 
-def test_a_database_that_cannot_be_used_is_said_to_be_so(stage, tmp_path):
+def test_a_database_that_cannot_be_used_is_said_to_be_so_and_where_it_is_only_to_the_log(stage, tmp_path, caplog):
     empty = build_engine(f"sqlite:///{tmp_path / 'empty.db'}")
     with serving(create_app(replace(stage.hub, engine=empty))) as url:
-        answer = httpx.get(f"{url}/api/v1/territories?query=Rennes", trust_env=False)
+        answer = httpx.get(f"{url}/api/v1/territories?query=Rennes", trust_env=False, headers={"Accept-Language": "en"})
+        page = httpx.get(url, trust_env=False)
     empty.dispose()
 
     assert (answer.status_code, answer.json()["status"]) == (503, 503)
+    sentence = "The database cannot be used right now. Nothing was kept; try again in a moment."
+    assert answer.json()["detail"] == sentence
+    assert [name for name in (str(tmp_path), "empty.db", "no such table") if name in answer.text + page.text] == []
+    assert str(tmp_path / "empty.db") in caplog.text
 
 
 def test_a_bug_is_told_as_one_with_safe_headers_and_no_details(stage, caplog):
