@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from playwright.sync_api import Browser, BrowserContext, ViewportSize, sync_playwright
 
-NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+NAMES: Final = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+"""Debian's Chromium without windows first: the same browser, at less than half the work."""
 
 ARGUMENTS: Final = (
     "--no-sandbox",  # tests may run as root; all they open is their own server
