@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from sqlmodel import Session, col, select
 
 from hub.domain.account import Account
 from hub.domain.audit import CLOCK, OPERATOR, AuditEntry
 from hub.domain.delivery import Delivery
-from hub.domain.person import Person, RoleKind, Token
+from hub.domain.person import Person, Token
 from hub.domain.post import Post
 from hub.domain.territory import Atlas
 from hub.language import N_, _
-from hub.services import geotargeting
-from hub.services.joining import ROLE_NAMES
+from hub.services import geotargeting, spelling
 from hub.services.showing import title
 
 LARGEST_ID: Final = 2**31 - 1
@@ -46,6 +44,10 @@ DEEDS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
             "delivery.cancel": N_("cancelled a delivery"),
             "delivery.remove": N_("asked to take a live post down"),
             "delivery.removed": N_("took a live post down"),
+            "delivery.removal-refused": N_("was refused the taking down of a live post"),
+            "delivery.removal-failed": N_("could not take a live post down"),
+            "delivery.read-back": N_("found a delivery on the network"),
+            "delivery.late-answer": N_("heard late what became of a delivery"),
             "delivery.late": N_("stopped a delivery that was too late"),
             "delivery.duplicate": N_("found a delivery that was out twice"),
         },
@@ -85,6 +87,7 @@ DEEDS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
             "session.open": N_("signed in"),
             "session.end": N_("ended a session"),
             "session.end_all": N_("ended all sessions"),
+            "session.end-others": N_("ended all other sessions"),
         },
     ),
     "factor": (
@@ -125,6 +128,15 @@ _NAMES: Final[Mapping[str, str]] = {
     "state": N_("state"),
     "reason": N_("reason"),
     "text": N_("text"),
+    "link": N_("link"),
+    "version": N_("version"),
+    "network": N_("network"),
+    "remote_id": N_("number on the network"),
+    "deliveries": N_("deliveries"),
+    "held": N_("held back"),
+    "mails": N_("mails"),
+    "ended": N_("sessions ended"),
+    "until": N_("until"),
     "when": N_("when"),
     "audience": N_("audience"),
     "accounts": N_("accounts"),
@@ -191,6 +203,7 @@ def deeds(session: Session, entries: Sequence[AuditEntry]) -> list[Deed]:
     """These entries in words, in their order."""
     names = _names_of_things(session, (entry.thing for entry in entries))
     territories = geotargeting.atlas(session)
+    accounts = _account_names(session, entries)
     return [
         Deed(
             id=entry.id or 0,
@@ -200,7 +213,7 @@ def deeds(session: Session, entries: Sequence[AuditEntry]) -> list[Deed]:
             about="" if entry.thing == f"person:{entry.by_id}" else names.get(entry.thing, ""),
             kind=entry.thing.partition(":")[0],
             number=_number(entry.thing),
-            changes=_changes(entry, territories),
+            changes=_changes(entry, territories, accounts),
         )
         for entry in entries
     ]
@@ -244,27 +257,26 @@ def _names_of_things(session: Session, things: Iterable[str]) -> dict[str, str]:
     return told
 
 
-def _changes(entry: AuditEntry, territories: Atlas) -> tuple[Change, ...]:
+def _account_names(session: Session, entries: Sequence[AuditEntry]) -> dict[int, str]:
+    """The names of the accounts that posts were noted with."""
+    noted = [values.get("accounts") for one in entries for values in (one.before, one.after) if values]
+    numbers = {number for some in noted if isinstance(some, list) for number in some if isinstance(number, int)}
+    if not numbers:
+        return {}
+    found = session.exec(select(Account.id, Account.name).where(col(Account.id).in_(numbers)))
+    return {number: name for number, name in found if number is not None}
+
+
+def _changes(entry: AuditEntry, territories: Atlas, accounts: Mapping[int, str]) -> tuple[Change, ...]:
     before, after = entry.before or {}, entry.after or {}
+    kind = entry.thing.partition(":")[0]
     names = [*before, *(name for name in after if name not in before)]
-    return tuple(
+    told = (
         Change(
             _(_NAMES[name]) if name in _NAMES else name,
-            _shown(name, before.get(name), territories),
-            _shown(name, after.get(name), territories),
+            spelling.value(kind, name, before.get(name), territories, accounts),
+            spelling.value(kind, name, after.get(name), territories, accounts),
         )
         for name in names
     )
-
-
-def _shown(name: str, value: Any, territories: Atlas) -> str:
-    """A stored value as it is read: choices and territories by name, the rest as it is."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return _("yes") if value else _("no")
-    if name == "role" and value in set(RoleKind):
-        return _(ROLE_NAMES[RoleKind(value)])
-    if name == "territory" and value in territories:
-        return territories.name(value)
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return tuple(one for one in told if one.before or one.after)

@@ -144,7 +144,7 @@ def test_what_changed_is_told_with_names_and_words(desk: Desk):
     )
     unknown = last_deed(desk, "of.tomorrow")
     assert (unknown.what, unknown.about, unknown.number) == ("of.tomorrow", "", None)
-    assert unknown.changes == (Change("new", "", "[1]"),)
+    assert unknown.changes == (Change("new", "", "1"),)
 
 
 def test_every_action_that_the_house_notes_has_its_words():
@@ -153,8 +153,39 @@ def test_every_action_that_the_house_notes_has_its_words():
         action
         for file in house.rglob("*.py")
         if "def note(" not in (text := file.read_text(encoding="utf-8"))
-        for action in re.findall(r'(?:note\(\s*session,\s*|action=)"([a-z]+\.[a-z_]+)"', text)
+        for action in re.findall(r'(?:note\(\s*session,\s*|action=)"([a-z]+\.[a-z_-]+)"', text)
     }
 
     assert sorted(noted - {action for _name, names in DEEDS.values() for action in names}) == []
     assert len(noted) > 30
+
+
+def test_what_a_post_said_is_told_without_codes(desk: Desk):
+    desk.write("stranger", audience=["A-32"], accounts=["facebook:A-32", "portal:FR"], link=None)
+
+    told = {one.name: one.after for one in last_deed(desk, "post.draft").changes}
+
+    assert told == {
+        "state": "draft",
+        "version": "1",
+        "text": "Portes ouvertes au CFA",
+        "when": "10/11/2026 at 18:00 (local time of each territory)",
+        "audience": "Guadeloupe",
+        "accounts": "Portail, Page elsewhere",
+    }
+
+
+@pytest.mark.parametrize(
+    ("thing", "state", "expected"),
+    [
+        ("post:1", "submitted", "to approve"),
+        ("delivery:1", "sent", "published"),
+        ("account:1", "resting", "resting"),
+        ("thing:1", "sent", "sent"),
+    ],
+)
+def test_a_state_is_told_as_its_thing_calls_it(desk: Desk, thing: str, state: str, expected: str):
+    with writing(desk.stage.hub.engine) as session:
+        note(session, "of.tomorrow", thing, by=OPERATOR, at=NOON, after={"state": state})
+
+    assert last_deed(desk, "of.tomorrow").changes == (Change("state", "", expected),)
