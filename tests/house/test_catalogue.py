@@ -73,6 +73,12 @@ def test_no_translation_is_a_guess(catalogue: Catalog) -> None:
     assert [message.id for message in catalogue if message.id and message.fuzzy] == []
 
 
+def test_french_signs_keep_to_their_words(catalogue: Catalog) -> None:
+    loose = re.compile(r" (?:[:;!»]|\?(?!\w))|« ")
+
+    assert [text for _message, text in _translated(catalogue) if loose.search(text)] == [], "U+00A0 holds them"
+
+
 def test_no_translation_outlived_its_message(catalogue: Catalog, messages: dict[Words, str]) -> None:
     living = {_first(words) for words in messages}
 
