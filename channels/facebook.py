@@ -337,7 +337,8 @@ class FacebookPage:
         url = post.get("permalink_url")
         return Receipt(
             remote_id,
-            url=url if isinstance(url, str) and url else f"https://www.facebook.com/{remote_id}",
+            # It becomes a link on our pages: whatever a network answers, it leads to the web and nowhere else.
+            url=url if str(url).startswith(("https://", "http://")) else f"https://www.facebook.com/{remote_id}",
             posted_at=moment(post.get("created_time")),
             trace_id=trace_id,
         )

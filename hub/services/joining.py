@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from difflib import get_close_matches
@@ -20,7 +20,7 @@ from hub.domain.audit import CLOCK, note
 from hub.domain.errors import Invalid, NotAllowed, NotFound, NotSignedIn, WrongState
 from hub.domain.person import ACCOUNT_KEEPERS, Actor, HeldRole, Person, Role, RoleKind, Scope, Token
 from hub.domain.policy import Policies, Policy
-from hub.domain.sign_in import SecondFactor, SignIn, Ticket
+from hub.domain.sign_in import Purpose, SecondFactor, SignIn, Ticket
 from hub.domain.territory import Atlas, Level, Territory
 from hub.language import N_, _
 from hub.services import geotargeting
@@ -174,8 +174,9 @@ def give_role(
         return
     session.add(Role(person_id=person_id, kind=kind, territory_code=territory_code))
     session.flush()
-    # What a session may do is never more than what was agreed to when it began.
+    # What a session or a link may do is never more than what was agreed to when it began.
     end_sessions(session, person_id, at=at)
+    _end_links(session, person_id, {Purpose.RESET}, at=at)
     after = {"role": kind.value, "territory": territory_code, "email": person.email}
     note(session, "role.give", f"person:{person_id}", by=by, at=at, after=after)
 
@@ -233,13 +234,18 @@ def end_sessions(session: Session, person_id: int, *, at: datetime, but: int | N
     return len(live)
 
 
+def _end_links(session: Session, person_id: int, purposes: Collection[Purpose], *, at: datetime) -> None:
+    wanted = col(Ticket.purpose).in_(sorted(purposes))
+    open_yet = select(Ticket).where(Ticket.person_id == person_id, wanted, col(Ticket.used_at).is_(None))
+    for link in session.exec(open_yet):
+        link.used_at = at
+        session.add(link)
+
+
 def _revoke_all(session: Session, person_id: int, *, at: datetime) -> int:
     """End everything that opens something: sessions, links to choose a password, tokens; return how many of those."""
     end_sessions(session, person_id, at=at)
-    links = select(Ticket).where(Ticket.person_id == person_id, col(Ticket.used_at).is_(None))
-    for link in session.exec(links):
-        link.used_at = at
-        session.add(link)
+    _end_links(session, person_id, set(Purpose), at=at)
     live = session.exec(select(Token).where(Token.person_id == person_id, col(Token.revoked_at).is_(None))).all()
     for token in live:
         token.revoked_at = at

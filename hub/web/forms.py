@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Annotated, Final
 
 from fastapi import Depends, Request
@@ -33,11 +34,16 @@ class Form:
 
     def __getitem__(self, name: str) -> str:
         """The last value of a field, stripped; empty when absent."""
-        return next((value.strip() for key, value in reversed(self.pairs) if key == name), "")
+        return self._last.get(name, "").strip()
+
+    @cached_property
+    def _last(self) -> Mapping[str, str]:
+        """The last value of each field: a form with a thousand of them is asked for each, once."""
+        return dict(self.pairs)
 
     def raw(self, name: str) -> str:
         """The last value of a field just as typed (passwords, texts)."""
-        return next((value for key, value in reversed(self.pairs) if key == name), "")
+        return self._last.get(name, "")
 
     def every(self, name: str) -> list[str]:
         """All values of a field that may be given several times, such as checkboxes."""
@@ -45,7 +51,7 @@ class Form:
 
     def __contains__(self, name: str) -> bool:
         """Whether the field came at all: a ticked checkbox, the button that was pressed."""
-        return any(key == name for key, _value in self.pairs)
+        return name in self._last
 
     def under(self, prefix: str) -> dict[str, str]:
         """Fields whose names begin alike, by the rest of the name."""

@@ -6,13 +6,13 @@ import base64
 import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date, format_datetime, format_time, format_timedelta
+from babel.dates import format_date, format_datetime, format_timedelta
 from babel.numbers import format_decimal
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -32,14 +32,12 @@ HOME: Final = "Europe/Paris"
 
 def moment(at: datetime | None, zone: str = HOME, *, form: str = "d MMM y HH:mm") -> str:
     """A moment by the clocks of a zone: « 2 déc. 2026 18:00 »; a dash for none."""
-    if at is None:
-        return "—"
-    return format_datetime(at.astimezone(ZoneInfo(zone)), form, locale=current_language())
+    return "—" if at is None else _told(at.astimezone(ZoneInfo(zone)).replace(tzinfo=None), form, current_language())
 
 
 def wall(typed: str, *, form: str = "EEEE d MMMM y, HH:mm") -> str:
     """A wall time as stored (`2026-12-01T18:00`), in words."""
-    return format_datetime(datetime.fromisoformat(typed), form, locale=current_language())
+    return _told(datetime.fromisoformat(typed), form, current_language())
 
 
 def day(on: date, *, form: str = "EEEE d MMMM y") -> str:
@@ -49,7 +47,13 @@ def day(on: date, *, form: str = "EEEE d MMMM y") -> str:
 
 def clock(at: datetime, zone: str = HOME) -> str:
     """The time of day in a zone."""
-    return format_time(at.astimezone(ZoneInfo(zone)), "HH:mm", locale=current_language())
+    return _told(at.astimezone(ZoneInfo(zone)).replace(tzinfo=None), "HH:mm", current_language())
+
+
+@lru_cache(maxsize=10_000)
+def _told(wall_time: datetime, form: str, language: str) -> str:
+    """Kept once worked out: the same days stand on many pages, and a list says forty of them."""
+    return format_datetime(wall_time, form, locale=language)
 
 
 def ago(at: datetime | None, now: datetime) -> str:

@@ -11,6 +11,7 @@ import pytest
 from hub.database import reading, writing
 from hub.domain.audit import OPERATOR
 from hub.domain.errors import NotAllowed, NotFound
+from hub.domain.person import RoleKind
 from hub.domain.sign_in import Purpose
 from hub.services import joining, visiting
 from tests.services.desk import Desk
@@ -106,3 +107,13 @@ def test_an_administrator_makes_no_link_for_themselves_since_it_would_spare_them
         visiting.make_ticket(session, administrator.id, Purpose.RESET, by=administrator, at=desk.now)
 
     assert str(refused.value) == "Change your own password on the page of your account."
+
+
+def test_a_link_made_before_a_role_was_given_does_not_open_that_role(desk: Desk):
+    reset, invitation = link(desk), link(desk, purpose=Purpose.INVITATION)
+
+    with writing(desk.stage.hub.engine) as session:
+        joining.give_role(session, desk.who("animator").id, RoleKind.COORDINATOR, "FR", by=OPERATOR, at=desk.now)
+
+    # An invitation is given its roles after it was made: that is what it is for.
+    assert [is_good(desk, plain) for plain in (reset, invitation)] == [False, True]
