@@ -198,6 +198,8 @@ def test_a_link_ends(browse, stage: Stage, purpose, hours):
 
     assert answer.status_code == 404
     assert "This link has been used already, or is too old." in answer.text
+    ways = re.findall(r'<a class="button[^"]*" href="([^"]+)">', answer.text)
+    assert ways == ["/equipe/mot-de-passe", "/equipe/connexion"]
 
 
 def test_a_forgotten_password_is_answered_alike_for_everybody_and_mailed_to_its_owner_only(stage: Stage):
