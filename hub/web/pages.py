@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from decimal import Decimal
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date, format_datetime, format_timedelta
+from babel.dates import format_datetime, format_timedelta
 from babel.numbers import format_decimal
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -25,6 +27,9 @@ from hub.wiring import Hub
 HERE: Final = Path(__file__).parent
 STATIC: Final = HERE / "static"
 HOME: Final = "Europe/Paris"
+
+FIRST_OF_MONTH: Final = re.compile(r"(?<!\d)1 (?=[^\W\d])")
+"""French says « 1er novembre » of the first day alone; the locale data say « 1 novembre »."""
 
 
 # --- Words for values -------------------------------------------------------------------------------------
@@ -42,7 +47,7 @@ def wall(typed: str, *, form: str = "EEEE d MMMM y, HH:mm") -> str:
 
 def day(on: date, *, form: str = "EEEE d MMMM y") -> str:
     """A day in words."""
-    return format_date(on, form, locale=current_language())
+    return _told(datetime(on.year, on.month, on.day), form, current_language())  # noqa: DTZ001 - a day has no zone
 
 
 def clock(at: datetime, zone: str = HOME) -> str:
@@ -53,7 +58,8 @@ def clock(at: datetime, zone: str = HOME) -> str:
 @lru_cache(maxsize=10_000)
 def _told(wall_time: datetime, form: str, language: str) -> str:
     """Kept once worked out: the same days stand on many pages, and a list says forty of them."""
-    return format_datetime(wall_time, form, locale=language)
+    told = format_datetime(wall_time, form, locale=language)
+    return FIRST_OF_MONTH.sub("1er ", told) if language == "fr" and wall_time.day == 1 else told
 
 
 def ago(at: datetime | None, now: datetime) -> str:
@@ -63,9 +69,12 @@ def ago(at: datetime | None, now: datetime) -> str:
     return format_timedelta(at - now, add_direction=True, locale=current_language())
 
 
-def number(value: float | None) -> str:
+def number(value: float | Decimal | None, decimals: int | None = None) -> str:
     """A number as the reader writes it; a dash for what nobody said, which is never 0."""
-    return "—" if value is None else format_decimal(value, locale=current_language())
+    if value is None:
+        return "—"
+    form = None if decimals is None else "#,##0." + "0" * decimals
+    return format_decimal(value, form, locale=current_language())
 
 
 def query(**given: object) -> str:

@@ -8,13 +8,13 @@ import hmac
 import re
 import secrets
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request, Response
 
 from hub.domain.errors import NotAllowed
-from hub.domain.sign_in import LONGEST
 from hub.language import _
 from hub.wiring import Hub
 
@@ -22,6 +22,8 @@ SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 FIELD: Final = "csrf"
 HEADER: Final = "X-CSRF-Token"
+
+COOKIE_LASTS: Final = timedelta(days=7)
 
 MOST_FIELDS: Final = 2000
 MOST_FILES: Final = 8
@@ -64,8 +66,12 @@ FLASH: Final = "relais-message"
 
 
 def set_session(answer: Response, hub: Hub, plain: str) -> None:
-    """Hand a new session to the browser, and forget what it had as a stranger."""
-    set_cookie(answer, hub, SESSION, plain, seconds=int(LONGEST.total_seconds()))
+    """Hand a new session to the browser, and forget what it had as a stranger.
+
+    The cookie stays longer than the session: of no use any more, but a form that is sent too late is known by it as one
+    of ours, and carried through the entrance.
+    """
+    set_cookie(answer, hub, SESSION, plain, seconds=int(COOKIE_LASTS.total_seconds()))
     drop_cookie(answer, hub, VISITOR)
 
 

@@ -64,7 +64,7 @@ def test_the_cookie_of_a_session_is_out_of_reach_of_scripts_and_of_other_sites(b
         one for one in answer.headers.get_list("set-cookie") if one.startswith("relais=") and "Max-Age=0" not in one
     ]
     parts = {part.strip().lower() for part in cookie.split(";")[1:]}
-    assert {"httponly", "samesite=lax", "path=/", "max-age=43200"} <= parts
+    assert {"httponly", "samesite=lax", "path=/", "max-age=604800"} <= parts
 
 
 def test_a_stranger_and_a_known_person_are_refused_in_the_same_words(browse):
@@ -116,6 +116,17 @@ def test_a_form_sent_after_the_session_ended_goes_on_after_signing_in(browse, st
     assert answer.status_code == 200
     assert 'action="/equipe/deconnexion"' in answer.text
     assert hidden(answer.text, "text") == ["Des mots &lt;précieux&gt;\nsur deux lignes"]
+
+
+def test_a_form_sent_the_next_morning_still_goes_on_after_signing_in(browse, stage: Stage):
+    browser = browse("animator")
+    token = browser.token
+    stage.clock.forward(hours=14)
+
+    stopped = browser.post("/equipe/deconnexion", {"csrf": token, "text": "écrit hier soir"})
+
+    assert stopped.status_code == 401
+    assert hidden(stopped.text, "garde:text") == ["écrit hier soir"]
 
 
 def test_a_form_from_another_site_is_not_carried_through_the_entrance(browse):
