@@ -156,7 +156,8 @@ def test_what_is_wrong_stands_at_its_field_and_nothing_typed_is_lost(browse: Bro
     page = browse("animator").post(NEW, typed(step="save", text="{ville} & <co>", date="2020-01-01", link="ici"))
 
     assert page.status_code == 422
-    assert [field for field, _text in problems(page)] == ["link"]
+    # All at once, what only the rules know too: nobody mends in rounds.
+    assert [field for field, _text in problems(page)] == ["link", "text", "date"]
     assert (text_of(page), value(page, "link"), value(page, "date")) == ("{ville} & <co>", ["ici"], ["2020-01-01"])
     assert drafts(stage) == []
 
@@ -170,6 +171,14 @@ def test_what_only_the_rules_know_stands_at_its_field_too(browse: Browse):
     ]
     assert 'id="text-wrong"' in page.text
     assert 'id="date-wrong"' in page.text
+
+
+def test_an_empty_event_tells_of_its_past_moment_in_the_same_round(browse: Browse):
+    told = typed(step="save", kind="event", text="", date="2020-01-01") | {"venue": "CFA"}
+
+    page = browse("animator").post(NEW, told)
+
+    assert [field for field, _text in problems(page)] == ["text", "timing-0-date", "date"]
 
 
 def test_an_address_that_is_none_is_told_in_our_own_words(browse: Browse):

@@ -205,7 +205,7 @@ def _sent(request: Request, hub: Hub, form: Form, *, by: Actor) -> Response:
     if form.problems:
         return _refused(request, hub, form, begun, by=by)
     try:
-        typed = _understood(hub, form, by=by)
+        typed = _understood(hub, form, begun, by=by)
         saved = _save(hub, typed, form, begun, by=by)
     except Invalid as error:
         return _refused(request, hub, _told(form, error), begun, by=by)
@@ -255,10 +255,15 @@ def _uploaded(hub: Hub, form: Form) -> Form:
     return replace(form, files=())
 
 
-def _understood(hub: Hub, form: Form, *, by: Actor) -> Draft:
+def _understood(hub: Hub, form: Form, begun: Begun, *, by: Actor) -> Draft:
+    """The draft that was typed; Invalid with all that is wrong, so that nobody mends in rounds."""
     with reading(hub.engine) as session:
         chosen = sheet.chosen_now(session, form, by=by)
-    return sheet.spoken_for(draft_form.read(form), chosen)
+        try:
+            return sheet.spoken_for(draft_form.read(form), chosen)
+        except Invalid as error:
+            also = sheet.also_wrong(session, hub, form, error, begun, chosen, by=by)
+            raise Invalid([*error.problems, *also]) from error
 
 
 @dataclass(frozen=True)

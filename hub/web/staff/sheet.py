@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 
 from hub.domain.account import AccountNetwork
 from hub.domain.clock import LOCAL
-from hub.domain.errors import Invalid
+from hub.domain.errors import FieldProblem, Invalid
 from hub.domain.event import ATTENDANCE_NAMES, IMPAIRMENT_NAMES
 from hub.domain.person import Actor
 from hub.domain.post import MAX_PICTURES, Kind, Media, Post, PostState
@@ -207,6 +207,30 @@ def _readable(form: Form, lacking: list[str]) -> Draft | None:
         )
     except Invalid:
         return None
+
+
+def also_wrong(
+    session: Session, hub: Hub, form: Form, told: Invalid, begun: Begun, chosen: set[str], *, by: Actor
+) -> list[FieldProblem]:
+    """What is wrong beside what was told: it shows once something stands where nothing can be read yet."""
+    known = {one.field for one in told.problems}
+    rest = replace(form, pairs=tuple(pair for pair in form.pairs if pair[0] not in known))
+    typed = _readable(rest if rest["text"] else rest.with_values(text="…"), [])
+    if typed is None:
+        return []
+    try:
+        drafting.preview_typed(
+            session,
+            spoken_for(typed, chosen),
+            by=by,
+            at=hub.now(),
+            terms=hub.terms,
+            rules=hub.rules,
+            post=begun.post,
+        )
+    except Invalid as error:
+        return [one for one in error.problems if draft_form.placed(one, form).field not in known]
+    return []
 
 
 def spoken_for(typed: Draft, chosen: set[str]) -> Draft:
