@@ -187,7 +187,7 @@ def test_an_account_shows_what_it_used_and_what_went_out_of_what_one_may_see(
 def test_the_price_of_posts_on_x_is_told_with_where_it_comes_from(browse: Browse, stage: Stage):
     page = browse("coordinator").get(at(stage, "x")).text
 
-    assert "<dt>Price of these posts</dt><dd>0 US dollars</dd>" in page
+    assert "<dt>Price of these posts</dt><dd>0.00 US dollars</dd>" in page
     assert "Counted by Relais, at the prices of its settings" in page
 
 
