@@ -10,8 +10,10 @@ import pytest
 from icalendar import Calendar
 
 from hub.domain.post import PostState
+from hub.web.app import create_app
 from tests.services.desk import Desk
-from tests.stage import Stage
+from tests.stage import Stage, serving
+from tests.web.conftest import Browser
 
 NOVEMBER = "/equipe/calendrier?le=2026-11-10"
 WEEK = "/equipe/calendrier?vue=semaine&le=2026-11-10"
@@ -226,13 +228,21 @@ def test_the_private_link_gives_the_file_to_whoever_holds_it_without_a_session(b
     assert str(event["SUMMARY"]).endswith("Portes ouvertes au CFA")
 
 
-def test_the_log_holds_no_private_link(browse, caplog):
-    link = link_of(browse("animator"))
-    with caplog.at_level(logging.INFO, logger="relais.access"):
-        browse().get(link)
+def test_the_log_holds_no_private_link(stage: Stage, caplog):
+    caplog.set_level(logging.INFO, logger="relais.access")
+    with serving(create_app(stage.hub)) as url:
+        browser = Browser(url, stage, "animator")
+        link = link_of(browser)
+        browser.get(link)
+        browser.client.close()
 
-    lines = [record.getMessage() for record in caplog.records if record.name == "relais.access"]
-    assert [line.split(" ")[1] for line in lines if "calendrier" in line] == ["path=/equipe/calendrier/…"]
+    # The server has ended, so each line that it writes after an answer is there.
+    lines = [record.getMessage().split(" ")[:2] for record in caplog.records if record.name == "relais.access"]
+    assert lines == [
+        ["method=POST", "path=/equipe/calendrier/lien"],
+        ["method=GET", "path=/equipe/calendrier/…"],
+    ]
+    assert link.rpartition("/")[2] not in caplog.text
 
 
 def test_an_ended_link_and_other_tokens_open_no_calendar(browse, stage):
