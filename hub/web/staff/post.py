@@ -168,7 +168,9 @@ def words() -> dict[str, Any]:
     """How the things of these pages are called."""
     return {
         "STATE_NAMES": posts.STATE_NAMES,
+        "STATE_TONES": STATE_TONES,
         "PROGRESS_NAMES": posts.PROGRESS_NAMES,
+        "PROGRESS_TONES": PROGRESS_TONES,
         "KIND_NAMES": posts.KIND_NAMES,
         "DELIVERY_STATES": DELIVERY_STATES,
         "zone_name": choosing.zone_name,
