@@ -11,7 +11,7 @@ PO := $(wildcard hub/locale/*/LC_MESSAGES/*.po)
 MO := $(PO:.po=.mo)
 BENCHES := $(filter-out bench/__init__.py,$(wildcard bench/*.py))
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
-COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url --no-header
 
 .DEFAULT_GOAL := help
 .PHONY: help install check lint types floors house test test-all demo run migrate bench docs screenshots wheel catalogues lock

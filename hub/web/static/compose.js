@@ -235,7 +235,6 @@ addEventListener("beforeunload", (event) => { if (!safe && !leaving) event.preve
 addEventListener("pageshow", () => { leaving = false; });
 
 placesFor(form, { changed: (places) => { touched(); look(places.length ? "chosen" : "", places).then(pressed); }, words });
-document.querySelectorAll(".no-script").forEach((one) => { one.hidden = true; });
 if (form.elements.text.value) count(form.elements.text, document.querySelector("#counters ul"));
 offer();
 document.getElementById("problems")?.focus();
