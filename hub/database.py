@@ -12,12 +12,14 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine, event, inspect, make_url
+from sqlalchemy import URL, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session
 
+from hub import bell
 from hub.domain.errors import HubError, Invalid
-from hub.language import _
+from hub.language import N_, _
 
 APPLICATION_ID = 0x52454C41
 """`RELA`: marks a SQLite file as ours."""
@@ -26,6 +28,16 @@ BUSY_TIMEOUT_MS = 5000
 
 POOL: Final = {"pool_size": 24, "max_overflow": 72, "pool_timeout": 10}
 """More connections than all threads of a process together (calls, ticks, requests): none waits for another's."""
+
+SHARED_POOL: Final = {"pool_size": 8, "max_overflow": 24, "pool_timeout": 10, "pool_recycle": 1800}
+"""On a server that others use too: few are kept, and a thread may wait a moment for one."""
+
+OLDEST_POSTGRESQL: Final = 14
+
+SERVER_OPTIONS: Final = (
+    # An attempt that was written down is there after a power cut too, whatever the server's own default.
+    "-c synchronous_commit=on -c timezone=UTC -c lock_timeout=20s -c idle_in_transaction_session_timeout=60s"
+)
 
 OUR_OLDEST_TABLES = frozenset({"territory", "delivery", "attempt"})
 """Tables that every Relais has had, by which a newer one is told from a stranger's database."""
@@ -39,25 +51,49 @@ def build_engine(url: str) -> Engine:
     """An engine with our durability: on SQLite WAL, synchronous=FULL and `BEGIN IMMEDIATE` for writers."""
     try:
         address = make_url(url)
-        if address.get_backend_name() != "sqlite":
-            return create_engine(address, pool_pre_ping=True, hide_parameters=True, **POOL)
-    except ImportError as error:
-        raise Invalid(
-            _(
-                "RELAIS_DATABASE_URL is not the address of a database that this Relais can open: its driver “{name}” "
-                "is missing. Leave it unset to use SQLite.",
-                name=error.name,
-            )
-        ) from error
+        backend = address.get_backend_name()
     except (ArgumentError, NoSuchModuleError) as error:
-        raise Invalid(
-            _("RELAIS_DATABASE_URL is not the address of a database: use sqlite:///file or postgresql+psycopg://…")
-        ) from error
+        raise _no_address() from error
+    if backend == "postgresql" or address.drivername == "postgres":
+        return _postgresql(address.set(drivername="postgresql+psycopg"))
+    if backend != "sqlite":
+        raise _no_address()
     patience = {"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000}
     engine = create_engine(address, connect_args=patience, hide_parameters=True, **POOL)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _no_address() -> Invalid:
+    return Invalid(
+        _("RELAIS_DATABASE_URL is not the address of a database: use sqlite:///file or postgresql+psycopg://…")
+    )
+
+
+def _postgresql(address: URL) -> Engine:
+    given = address.query.get("options", "")
+    theirs = given if isinstance(given, str) else " ".join(given)
+    return create_engine(
+        address.difference_update_query(["options"]),
+        connect_args={
+            "options": f"{SERVER_OPTIONS} {theirs}".strip(),
+            "connect_timeout": 5,
+            "application_name": "relais",
+            # A connection that dies without a word is noticed before the lease of what it was writing ends.
+            "keepalives_idle": 20,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+        },
+        pool_pre_ping=True,
+        hide_parameters=True,
+        **SHARED_POOL,
+    )
+
+
+def on_server(engine: Engine) -> bool:
+    """Whether the database is a PostgreSQL, which several processes and machines share."""
+    return engine.dialect.name == "postgresql"
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
@@ -107,10 +143,37 @@ def writing(engine: Engine) -> Iterator[Session]:
     with Session(engine.execution_options(relais_writing=True), expire_on_commit=False) as session:
         try:
             yield session
+            if session.info.pop(_DUE_NOW, False) and on_server(engine):
+                session.flush()
+                bell.ring(session.connection())
             session.commit()
         except BaseException:
             session.rollback()
             raise
+
+
+_DUE_NOW: Final = "relais_due_now"
+
+
+def due_now(session: Session) -> None:
+    """Say that this transaction makes something due at once: whoever publishes hears of it with its commit."""
+    session.info[_DUE_NOW] = True
+
+
+@contextmanager
+def alone(engine: Engine, what: str) -> Iterator[bool]:
+    """Whether we are the only process at something; kept for as long as the block lasts. Of SQLite there is but one."""
+    if not on_server(engine):
+        yield True
+        return
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        key = {"what": what}
+        free = bool(connection.scalar(text("SELECT pg_try_advisory_lock(hashtext(:what))"), key))
+        try:
+            yield free
+        finally:
+            if free:
+                connection.execute(text("SELECT pg_advisory_unlock(hashtext(:what))"), key)
 
 
 def alembic_config(engine: Engine) -> Config:
@@ -141,8 +204,9 @@ def migrate(engine: Engine) -> bool:
             # look, since looking already makes the file.
             file.touch(mode=0o600)
         present = _own_revision(engine)
+        laid = _lay_bell(engine)
         if present == newest_revision(engine):
-            return False
+            return laid
         command.upgrade(alembic_config(engine), "head")
         if engine.dialect.name == "sqlite":
             with engine.begin() as connection:
@@ -166,6 +230,30 @@ def require_current(engine: Engine) -> None:
                     "Stop Relais, then run “relais init” to bring it up to date."
                 )
             )
+        if on_server(engine) and not bell.is_laid(engine):
+            raise DatabaseTrouble(
+                _(
+                    "The bell in {where} was made for another version of Procrastinate than this Relais uses. Install "
+                    "the same Relais on all machines, stop its workers, then run “relais init”.",
+                    where=_where(engine),
+                )
+            )
+
+
+def _lay_bell(engine: Engine) -> bool:
+    if not on_server(engine):
+        return False
+    try:
+        return bell.lay(engine)
+    except bell.ForeignSchema as error:
+        raise DatabaseTrouble(
+            _(
+                "{where} has a schema named {name} that Relais did not make; it was left alone. Give Relais a database "
+                "of its own.",
+                where=_where(engine),
+                name=error,
+            )
+        ) from error
 
 
 def _absent(engine: Engine) -> DatabaseTrouble:
@@ -204,6 +292,8 @@ def _own_revision(engine: Engine) -> str | None:
                 why=error,
             )
         ) from error
+    if on_server(engine):
+        _refuse_old_server(engine)
     present = present_revision(engine)
     tables = set(inspect(engine).get_table_names()) - {"alembic_version"}
     if present is None:
@@ -216,6 +306,20 @@ def _own_revision(engine: Engine) -> str | None:
     if not tables.issuperset(OUR_OLDEST_TABLES):
         raise _foreign(engine)
     raise DatabaseTrouble(_("The database was made by a newer Relais. Upgrade this program; nothing was changed."))
+
+
+def _refuse_old_server(engine: Engine) -> None:
+    with engine.connect() as connection:
+        found = connection.dialect.server_version_info or ()
+    if found < (OLDEST_POSTGRESQL,):
+        raise DatabaseTrouble(
+            _(
+                "{where} is a PostgreSQL {found}; Relais needs {oldest} or newer. Upgrade it, or use another one.",
+                where=_where(engine),
+                found=".".join(str(part) for part in found),
+                oldest=OLDEST_POSTGRESQL,
+            )
+        )
 
 
 def _foreign(engine: Engine) -> DatabaseTrouble:
@@ -235,23 +339,57 @@ def _where(engine: Engine) -> str:
 
 @contextmanager
 def explained(engine: Engine) -> Iterator[None]:
-    """Turn what a driver says of an unreachable or damaged database into a sentence."""
+    """Turn what a driver says of an unreachable, forbidden or damaged database into a sentence."""
     try:
         yield
-    except OperationalError as error:
-        why = str(error.orig).strip().splitlines()[0] if error.orig else ""
+    except PoolTimeout as error:
         raise DatabaseTrouble(
-            _(
-                "The database {where} cannot be used: {why}. Check that it exists, is not locked, and may be written.",
-                where=_where(engine),
-                why=why,
-            )
+            _("All connections to the database are in use. Wait a moment, then try again.")
         ) from error
     except DatabaseError as error:
-        raise DatabaseTrouble(
-            _(
-                "{where} is not a usable database: {why}. Choose another file, or restore a backup.",
-                where=_where(engine),
-                why=str(error.orig).strip(),
+        raise DatabaseTrouble(_in_words(engine, error)) from error
+
+
+def _in_words(engine: Engine, error: DatabaseError) -> str:
+    told = str(error.orig).strip().splitlines() if error.orig else []
+    where, why = _where(engine), next((line for line in told if line.strip()), "")
+    match getattr(error.orig, "sqlstate", None):
+        case "42501":
+            return _(
+                "Relais may not do what it needs to in {where}: {why}. Make its user the owner of the database.",
+                where=where,
+                why=why,
             )
-        ) from error
+        case "25006":
+            return _(
+                "{where} can only be read (a copy that follows another server?). Point RELAIS_DATABASE_URL at the one "
+                "that can be written.",
+                where=where,
+            )
+        case "53300":
+            return _(_NO_CONNECTION_LEFT, where=where)
+    if not isinstance(error, OperationalError):
+        return _(
+            "{where} is not a usable database: {why}. Choose another file, or restore a backup.", where=where, why=why
+        )
+    if on_server(engine):
+        # What goes wrong before there is a connection has no code, only the server's own words.
+        if "too many" in why or "remaining connection slots" in why:
+            return _(_NO_CONNECTION_LEFT, where=where)
+        return _(
+            "PostgreSQL cannot be used at {where}: {why} Check RELAIS_DATABASE_URL, that the server runs, and that "
+            "the database and its user exist.",
+            where=where,
+            why=f"{why.rstrip('.')}.",
+        )
+    return _(
+        "The database {where} cannot be used: {why}. Check that it exists, is not locked, and may be written.",
+        where=where,
+        why=why,
+    )
+
+
+_NO_CONNECTION_LEFT: Final = N_(
+    "PostgreSQL at {where} has no connection left for Relais. Raise its max_connections (some 40 for each process of "
+    "Relais), or stop what else uses it."
+)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import random
+import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TypedDict
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import col, select
 
 from channels import Channel, Network, Rules
@@ -23,7 +26,7 @@ from channels.facebook import (
 )
 from channels.portal import Portal, PortalRules
 from channels.x import XAccount, XRules
-from hub.database import build_engine, reading
+from hub.database import build_engine, on_server, reading
 from hub.domain.account import Account
 from hub.domain.delivery import Delivery, DeliveryState, Patience
 from hub.domain.errors import Invalid
@@ -136,7 +139,7 @@ class Hub:
 def wire(settings: Settings, *, now: Clock | None = None, engine: Engine | None = None) -> Hub:
     """The hub of this machine, with the real networks (or the sandbox, where the settings say so)."""
     engine = engine or build_engine(settings.database)
-    clock = now or machine_clock
+    clock = now or (DatabaseClock(engine) if on_server(engine) else machine_clock)
     rules: dict[Network, Rules] = {
         Network.FACEBOOK: FacebookRules(),
         Network.X: XRules(
@@ -181,6 +184,41 @@ def keys_of(settings: Settings) -> list[str]:
 def machine_clock() -> datetime:
     """This moment: the one place where the machine's clock is read."""
     return datetime.now(UTC)
+
+
+class DatabaseClock:
+    """The clock of a shared database, by which all machines go: asked now and then, and counted on in between."""
+
+    ASKED_EVERY = 15.0
+    """Seconds; what this machine counts meanwhile is off by far less than a tick."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._lock = threading.Lock()
+        self._told: tuple[datetime, float] | None = None
+        """What the database said, and our own count at that moment."""
+
+    def __call__(self) -> datetime:
+        """This moment."""
+        with self._lock:
+            told = self._told
+            if told is None or time.monotonic() - told[1] > self.ASKED_EVERY:
+                told = self._told = self._ask(told)
+        return told[0] + timedelta(seconds=time.monotonic() - told[1])
+
+    def _ask(self, before: tuple[datetime, float] | None) -> tuple[datetime, float]:
+        asked_at = time.monotonic()
+        try:
+            with self._engine.connect() as connection:
+                moment: datetime | None = connection.scalar(text("SELECT clock_timestamp()"))
+        except SQLAlchemyError:
+            if before is None:
+                raise
+            # The database is away: time goes on, and whoever needs the database finds out soon enough.
+            return before[0] + timedelta(seconds=asked_at - before[1]), asked_at
+        assert moment is not None
+        # It was said somewhere between question and answer.
+        return moment.astimezone(UTC), (asked_at + time.monotonic()) / 2
 
 
 def _mailer(settings: Settings) -> Mailer:

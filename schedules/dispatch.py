@@ -23,30 +23,36 @@ logger = logging.getLogger("relais.dispatch")
 def dispatch_due(worker: Worker) -> int:
     """Attempt what is due, one call in flight per account; return how many deliveries were claimed."""
     by_account: defaultdict[int, list[Claim]] = defaultdict(list)
-    claims = _claim(worker)
+    claims = _claim(worker, accounts=worker.free)
     for claim in claims:
         by_account[claim.account_id].append(claim)
-    for account_id, some in by_account.items():
-        worker.submit(partial(_work_through, worker, account_id, some), what=Task.DISPATCH, speaks=True)
+    for some in by_account.values():
+        worker.submit(partial(_work_through, worker, some), what=Task.DISPATCH, speaks=True)
     return len(claims)
 
 
-def _claim(worker: Worker, account_id: int | None = None) -> list[Claim]:
+def _claim(worker: Worker, *, accounts: int, account_id: int | None = None) -> list[Claim]:
     """What may be worked on now: nothing while an outcome waits to be written down, or nothing new may be begun."""
     hub = worker.hub
-    if not worker.write_down() or not worker.may_begin():
+    if not accounts or not worker.write_down() or not worker.may_begin():
         return []
     with writing(hub.engine) as session:
         claims = delivering.claim(
-            session, at=hub.now(), owner=worker.owner, patience=hub.patience, account_id=account_id
+            session,
+            at=hub.now(),
+            owner=worker.owner,
+            patience=hub.patience,
+            accounts=accounts,
+            account_id=account_id,
         )
         worker.working.update(claim.delivery_id for claim in claims)
     return claims
 
 
-def _work_through(worker: Worker, account_id: int, claims: Sequence[Claim]) -> None:
-    """One account's deliveries, one after the other, until none is due any more."""
+def _work_through(worker: Worker, claims: Sequence[Claim]) -> None:
+    """One account's deliveries, one after the other, until none is due any more; then those of another account."""
     while claims:
+        account_id = claims[0].account_id
         unused = list(claims)
         try:
             while unused:
@@ -57,7 +63,7 @@ def _work_through(worker: Worker, account_id: int, claims: Sequence[Claim]) -> N
             worker.working.difference_update(claim.delivery_id for claim in claims)
             if unused:
                 _give_back(worker.hub, unused)
-        claims = _claim(worker, account_id)
+        claims = _claim(worker, accounts=1, account_id=account_id) or _claim(worker, accounts=1)
 
 
 def _give_back(hub: Hub, claims: Sequence[Claim]) -> None:
@@ -167,7 +173,12 @@ def end_leases(worker: Worker, *, others_are_dead: bool = False) -> int:
 
 
 def expire_due(worker: Worker) -> int:
-    """Expire posts that nobody approved in time, and put away those whose story ended long ago."""
-    at = worker.hub.now()
+    """Expire posts that nobody approved in time."""
     with writing(worker.hub.engine) as session:
-        return len(approving.expire(session, at=at)) + len(approving.archive(session, at=at))
+        return len(approving.expire(session, at=worker.hub.now()))
+
+
+def archive_due(worker: Worker) -> int:
+    """Put away posts whose story ended long ago."""
+    with writing(worker.hub.engine) as session:
+        return len(approving.archive(session, at=worker.hub.now()))

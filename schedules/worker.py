@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass, field
+from functools import partial
 
 from hub.wiring import Hub
 
@@ -34,6 +35,18 @@ class Worker:
     _unrecorded: list[Callable[[], None]] = field(default_factory=list)
     """Writes of outcomes that failed (disk full, database gone): tried again before anything else."""
     _futures: set[Future[None]] = field(default_factory=set)
+    _speaking: int = 0
+
+    @property
+    def capacity(self) -> int:
+        """How many accounts this process can speak for at once."""
+        return self.hub.settings.workers
+
+    @property
+    def free(self) -> int:
+        """How many more it can speak for now: what is claimed beyond would only wait, and use up its lease."""
+        with self._lock:
+            return max(0, self.capacity - self._speaking)
 
     @property
     def trouble(self) -> str | None:
@@ -41,10 +54,10 @@ class Worker:
         with self._lock:
             return next((f"{what}: {why}" for what, why in self._troubles.items()), None)
 
-    def ail(self, what: str, error: Exception) -> None:
+    def ail(self, what: str, error: Exception | str) -> None:
         """Something went wrong that is no answer of a network: shown until the same goes well."""
         with self._lock:
-            self._troubles[what] = type(error).__name__
+            self._troubles[what] = error if isinstance(error, str) else type(error).__name__
 
     def heal(self, what: str) -> None:
         """It went well."""
@@ -66,14 +79,22 @@ class Worker:
             else:
                 self.heal(f"{what} task")
 
-        future = (self.pool if speaks else self.readers).submit(run)
+        with self._lock:
+            self._speaking += speaks
+        try:
+            future = (self.pool if speaks else self.readers).submit(run)
+        except BaseException:
+            with self._lock:
+                self._speaking -= speaks
+            raise
         with self._lock:
             self._futures.add(future)
-        future.add_done_callback(self._forget)
+        future.add_done_callback(partial(self._forget, speaks=speaks))
 
-    def _forget(self, future: Future[None]) -> None:
+    def _forget(self, future: Future[None], *, speaks: bool) -> None:
         with self._lock:
             self._futures.discard(future)
+            self._speaking -= speaks
 
     def finish(self, timeout: float | None = None) -> bool:
         """Wait until nothing is in flight; False when time ran out first."""

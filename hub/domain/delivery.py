@@ -87,6 +87,12 @@ class Delivery(Table, table=True):
         Index("uq_delivery_remote", "account_id", "remote_id", unique=True,
               sqlite_where=text("remote_id IS NOT NULL"), postgresql_where=text("remote_id IS NOT NULL")),
         Index("ix_delivery_state_ready", "state", "ready_at"),
+        # The next to claim of an account, and whether somebody is at it: over the few that are open, not over history.
+        Index("ix_delivery_waiting", "account_id", "ready_at", "due_at", "id",
+              sqlite_where=text("state = 'waiting'"), postgresql_where=text("state = 'waiting'")),
+        Index("ix_delivery_held", "account_id",
+              sqlite_where=text("state = 'claimed' OR state = 'sending'"),
+              postgresql_where=text("state = 'claimed' OR state = 'sending'")),
         Index("ix_delivery_due", "due_at", "id"),
         Index("ix_delivery_account_due", "account_id", "due_at"),
         Index("ix_delivery_account_sent", "account_id", "sent_at"),

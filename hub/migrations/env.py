@@ -17,6 +17,7 @@ from hub.domain import (
     place,
     policy,
     post,
+    process,
     reach,
     sheet,
     sign_in,
@@ -35,6 +36,7 @@ ROOMS = (
     place,
     policy,
     post,
+    process,
     reach,
     sheet,
     sign_in,
@@ -61,6 +63,9 @@ def run(engine: Engine) -> None:
             render_item=_plain_strings,
         )
         with context.begin_transaction():
+            if engine.dialect.name == "postgresql":
+                # Two machines that are brought up to date at once: the second waits, and finds nothing left to do.
+                connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('relais schema'))")
             context.run_migrations()
         connection.commit()
 

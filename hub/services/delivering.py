@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, bindparam, or_
 from sqlalchemy import select as sa_select
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, func, select, update
 
 from channels import (
@@ -41,7 +42,7 @@ from hub.domain.delivery import (
 )
 from hub.domain.post import Approval, ApprovalLine, Post, PostMedia, PostState
 from hub.domain.reach import first_slot
-from hub.domain.table import Moment
+from hub.domain.table import Moment, choice
 from hub.language import _
 from hub.services import connecting, geotargeting
 
@@ -126,36 +127,94 @@ def claim(
     at: datetime,
     owner: str,
     patience: Patience,
-    limit: int = BATCH,
+    accounts: int = BATCH,
     account_id: int | None = None,
 ) -> list[Claim]:
-    """Take what is due, oldest first and a few per account; what is too late goes to a person instead.
+    """Take what is due of so many accounts, oldest first and a few each; what is too late goes to a person instead.
 
     Accounts that somebody works on are left to them, unless `account_id` says that it is the caller.
     """
     if open_hold(session):
         return []
-    conditions = [
-        col(Delivery.state) == S.WAITING,
-        col(Delivery.ready_at) <= at,
-        callable_account(at),
-        _twin_is_known(),
+    if account_id is not None:
+        return _claim_of(session, account_id, PER_ACCOUNT, _TWIN, at=at, owner=owner, patience=patience)
+    free = list(session.exec(_accounts_due(at).limit(accounts)))
+    share = max(1, min(PER_ACCOUNT, BATCH // len(free))) if free else 0
+    # Looked at again under the account's lock: another process may have claimed there a moment ago.
+    left_alone = and_(_TWIN, ~_worked_on(col(Delivery.account_id)))
+    return [
+        one
+        for number in free
+        for one in _claim_of(session, number, share, left_alone, at=at, owner=owner, patience=patience)
     ]
-    if account_id is None:
-        worked_on = select(Delivery.account_id).where(col(Delivery.state).in_([S.CLAIMED, S.SENDING]))
-        conditions.append(col(Delivery.account_id).not_in(worked_on))
-    else:
-        conditions.append(col(Delivery.account_id) == account_id)
-    order = (col(Delivery.ready_at), col(Delivery.due_at), col(Delivery.id))
-    place = func.row_number().over(partition_by=col(Delivery.account_id), order_by=order).label("place")
-    due = (
-        select(Delivery.id, place)
-        .join(Account, col(Account.id) == col(Delivery.account_id))
-        .where(*conditions)
-        .subquery()
+
+
+def accounts_due(session: Session, *, at: datetime) -> int:
+    """How many accounts have something due that nobody works on."""
+    if open_hold(session):
+        return 0
+    some = _accounts_due(at, lock=False).order_by(None).subquery()
+    return session.exec(select(func.count()).select_from(some)).one()
+
+
+def _stands(*states: DeliveryState, of: Any = Delivery) -> ColumnElement[bool]:
+    """In one of those states, spelled out in the statement: only so do indexes over few rows fit."""
+    spelled = [bindparam(None, one, type_=_STATE, literal_execute=True) for one in states]
+    state = col(of.state)
+    return state == spelled[0] if len(spelled) == 1 else or_(*(state == one for one in spelled))
+
+
+_STATE = choice(DeliveryState)
+_TWIN = _twin_is_known()
+
+
+def _accounts_due(at: datetime, *, lock: bool = True) -> Any:
+    """Accounts with something to claim, those first whose oldest has waited longest."""
+    waiting = aliased(Delivery)
+    own = and_(col(waiting.account_id) == col(Account.id), _stands(S.WAITING, of=waiting))
+    unknown = select(Delivery.text_key).where(Delivery.state == S.UNKNOWN)
+    due = select(waiting.id).where(own, col(waiting.ready_at) <= at, col(waiting.text_key).not_in(unknown))
+    oldest = select(func.min(waiting.ready_at)).where(own).correlate(Account).scalar_subquery()
+    query = (
+        select(Account.id)
+        .where(callable_account(at), due.correlate(Account).exists(), ~_worked_on(col(Account.id)))
+        .order_by(oldest, col(Account.id))
     )
-    first = select(due.c.id).where(due.c.place <= PER_ACCOUNT).order_by(due.c.place, due.c.id).limit(limit)
-    chosen = select(Delivery).where(col(Delivery.id).in_(first)).order_by(*order).with_for_update(skip_locked=True)
+    # Whoever else is at an account right now keeps it; nobody waits for anybody.
+    return query.with_for_update(key_share=True, skip_locked=True, of=Account) if lock else query
+
+
+def _worked_on(account_id: Any) -> ColumnElement[bool]:
+    """Whether somebody holds something of an account."""
+    held = aliased(Delivery)
+    return select(held.id).where(col(held.account_id) == account_id, _stands(S.CLAIMED, S.SENDING, of=held)).exists()
+
+
+def _claim_of(
+    session: Session,
+    account_id: int,
+    most: int,
+    condition: ColumnElement[bool],
+    *,
+    at: datetime,
+    owner: str,
+    patience: Patience,
+) -> list[Claim]:
+    """Take the oldest of what is due of one account."""
+    chosen = (
+        select(Delivery)
+        .join(Account, col(Account.id) == col(Delivery.account_id))
+        .where(
+            col(Delivery.account_id) == account_id,
+            _stands(S.WAITING),
+            col(Delivery.ready_at) <= at,
+            callable_account(at),
+            condition,
+        )
+        .order_by(col(Delivery.ready_at), col(Delivery.due_at), col(Delivery.id))
+        .limit(most)
+        .with_for_update(skip_locked=True, of=Delivery)
+    )
     claims = []
     for delivery in session.exec(chosen):
         if late := lateness(delivery, at, patience):
@@ -559,6 +618,8 @@ class Task(StrEnum):
     REMOVE = "remove"
     EXPIRE = "expire"
     TIDY = "tidy"
+    ARCHIVE = "archive"
+    """Never on the agenda: nobody waits for it."""
     MAIL = "mail"
     """Never on the agenda: what there is to tell is found by looking, and being told may be late; going out may not."""
 

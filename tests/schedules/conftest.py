@@ -22,7 +22,7 @@ from hub.domain.post import Kind, Post
 from hub.services import approving, connecting, drafting, geotargeting, holding
 from hub.services.drafting import Draft
 from schedules import runner
-from schedules.engine import Embedded
+from schedules.engine import Engine as Publisher
 from tests.stage import NOON, Clock, Stage, build_stage
 
 DUE = datetime(2026, 11, 3, 17, tzinfo=UTC)
@@ -40,7 +40,7 @@ class Room:
 
     stage: Stage
     clock: Clock
-    engine: Embedded
+    engine: Publisher
     channels: dict[int, Channel] = field(default_factory=dict)
     """Channels that stand in for the stage's own, by account."""
 
@@ -185,6 +185,12 @@ class Room:
         """Let everything go on."""
         with writing(self.hub.engine) as session:
             holding.release(session, by="operator", at=self.clock())
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def backend(request: pytest.FixtureRequest) -> str:
+    """Both: the engine of one machine, and that of many."""
+    return str(request.param)
 
 
 @pytest.fixture

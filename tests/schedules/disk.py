@@ -1,4 +1,4 @@
-"""A disk that refuses to be written from a chosen statement on: SQLite itself says so, as it does when one is full."""
+"""A disk that refuses to be written from a chosen statement on: the database itself says so, as when one is full."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ class Disk:
         self.breaks_at: str | None = None
         """Beginning of the statement at which it breaks."""
         self.broken = False
+        self._on_server = engine.dialect.name == "postgresql"
         event.listen(engine, "before_cursor_execute", self._look)
 
     def mend(self) -> None:
@@ -22,4 +23,7 @@ class Disk:
 
     def _look(self, _connection: Any, cursor: Any, statement: str, *_rest: Any) -> None:
         self.broken = self.broken or (self.breaks_at is not None and statement.startswith(self.breaks_at))
-        cursor.execute(f"PRAGMA query_only={'ON' if self.broken else 'OFF'}")
+        if not self._on_server:
+            cursor.execute(f"PRAGMA query_only={'ON' if self.broken else 'OFF'}")
+        elif self.broken:
+            cursor.execute("SET TRANSACTION READ ONLY")

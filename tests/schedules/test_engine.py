@@ -19,7 +19,8 @@ from hub.domain.errors import WrongState
 from hub.services import delivering
 from hub.services.delivering import Task
 from schedules import dispatch, runner
-from schedules.engine import Embedded, Job
+from schedules.embedded import Embedded
+from schedules.engine import Job
 from schedules.worker import Worker
 from tests.schedules.conftest import DUE, Room, wall
 from tests.schedules.disk import Disk

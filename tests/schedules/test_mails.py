@@ -22,7 +22,7 @@ from hub.services import approving, drafting, watching
 from hub.services.delivering import Task
 from hub.services.drafting import Draft
 from schedules import runner
-from schedules.engine import Embedded
+from schedules.embedded import Embedded
 from schedules.mails import mail_due
 from tests.post_office import open_office
 from tests.schedules.conftest import Room, wall

@@ -1,0 +1,284 @@
+"""The engine of many machines: Procrastinate carries bells between processes that share one PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import math
+import os
+import platform
+import threading
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+
+from procrastinate import App, PsycopgConnector
+
+from hub import __version__, bell
+from hub.database import DatabaseTrouble, alone, newest_revision, present_revision, writing
+from hub.language import _
+from hub.services import attending, delivering
+from hub.services.delivering import Task
+from hub.wiring import Hub, machine_clock
+from schedules.engine import Engine, Job
+
+logger = logging.getLogger("relais.engine")
+
+EVERY_SECOND: Final = "* * * * * *"
+BELLS_AT_ONCE: Final = 4
+PRESENT_EVERY: Final = 5.0
+"""Seconds between two words of a process that it is there."""
+
+AGAIN_AFTER: Final = (1.0, 2.0, 5.0, 10.0)
+"""Seconds until a database that was lost is asked again."""
+
+CLOCK_OFF: Final = timedelta(seconds=60)
+"""A machine whose clock is further off the database's signs calls that networks refuse."""
+
+
+class Distributed(Engine):
+    """One of several processes that publish: a bell means “look”, and whoever hears it claims a batch."""
+
+    def __init__(self, hub: Hub, jobs: Sequence[Job], *, watch_clock: bool = True) -> None:
+        super().__init__(hub, jobs, watch_clock=watch_clock)
+        # Every bell and every second would be a line.
+        logging.getLogger("procrastinate").setLevel(logging.WARNING)
+        self._found = 0
+        self._counting = threading.Lock()
+        self._next: dict[Task, float] = {}
+        self._present_at: float | None = None
+        self._clock_off = False
+        self._outdated: DatabaseTrouble | None = None
+        self._runner: asyncio.Runner | None = None
+        self._app: App | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._serving: asyncio.Task[None] | None = None
+        self._thread: threading.Thread | None = None
+
+    # --- bells ---
+
+    def _build(self, *, ticking: bool) -> App:
+        app = App(connector=PsycopgConnector(**bell.connection_options(self.hub.engine), max_size=BELLS_AT_ONCE + 3))
+        app.task(self.hear, name=bell.BELL, queue=bell.QUEUE)
+        if ticking:
+            knock = app.task(self.knock, name="knock", queue=bell.QUEUE, queueing_lock="knock")
+            app.periodic(cron=EVERY_SECOND)(knock)
+        return app
+
+    def hear(self) -> None:
+        """Somebody rang: look at all that may be due, and take a batch of it."""
+        if not self._may_begin():
+            return
+        due = self.agenda().due
+        claimed = 0
+        for job in self.jobs:
+            if job.task in due:
+                number = self._once(job)
+                claimed = number if job.task is Task.DISPATCH else claimed
+        if claimed >= self.worker.capacity:
+            # As much as this process can do at once: there may be work for another.
+            self.wake()
+
+    def knock(self, timestamp: int) -> None:
+        """Once a second, in whichever process gets to it: ring as many bells as there is work for."""
+        hub, at = self.hub, self.hub.now()
+        with writing(hub.engine) as session:
+            connection = session.connection()
+            bell.close_orphans(connection)
+            if not delivering.agenda(session, at=at).due:
+                return
+            batches = math.ceil(delivering.accounts_due(session, at=at) / hub.settings.workers)
+            wanted = max(1, min(batches, len(attending.alive(session, at=at))))
+            for _missing in range(bell.waiting(connection), wanted):
+                bell.ring(connection)
+
+    def wake(self) -> None:
+        """Ring once."""
+        with writing(self.hub.engine) as session:
+            bell.ring(session.connection())
+
+    def _once(self, job: Job) -> int:
+        """Do one look of a job; one that must be alone is left to whoever is at it already."""
+        if not job.alone:
+            number = self._run(job)
+        else:
+            with alone(self.hub.engine, f"relais {job.task}") as free:
+                number = self._run(job) if free else 0
+        with self._counting:
+            self._found += number if job.settles else 0
+        return number
+
+    # --- for as long as the process lives ---
+
+    def run(self) -> None:
+        """Publish until told to stop; DatabaseTrouble when the database was brought to another version meanwhile."""
+        asyncio.run(self._live())
+        if self._outdated is not None:
+            raise self._outdated
+
+    def start(self) -> None:
+        """Publish in a thread of its own."""
+        self._thread = threading.Thread(target=self.run, name="relais-bells")
+        self._thread.start()
+
+    async def _live(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        beat = asyncio.create_task(self._beat())
+        lost = 0
+        try:
+            while not self._stopping.is_set():
+                self._serving = asyncio.create_task(self._serve())
+                try:
+                    await self._serving
+                    lost = 0
+                except asyncio.CancelledError:
+                    break
+                except Exception as error:  # noqa: BLE001 - the database went away, in whichever of its many ways
+                    self.worker.ail("bell", error)
+                    logger.warning("bell=lost error=%s", type(error).__name__)
+                    await self._pause(AGAIN_AFTER[min(lost, len(AGAIN_AFTER) - 1)])
+                    lost += 1
+        finally:
+            beat.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await beat
+
+    async def _serve(self) -> None:
+        app = self._build(ticking=True)
+        async with app.open_async():
+            self.worker.heal("bell")
+            await self._answer(app, wait=True)
+
+    @staticmethod
+    async def _open(app: App) -> None:
+        await app.open_async()
+
+    async def _answer(self, app: App, *, wait: bool) -> None:
+        await app.run_worker_async(
+            queues=[bell.QUEUE],
+            concurrency=BELLS_AT_ONCE,
+            wait=wait,
+            listen_notify=wait,
+            fetch_job_polling_interval=1.0,
+            delete_jobs="always",
+            install_signal_handlers=False,
+            update_heartbeat_interval=PRESENT_EVERY,
+            stalled_worker_timeout=float(bell.ALIVE_SECONDS),
+            shutdown_graceful_timeout=self.hub.patience.deadline.total_seconds(),
+        )
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, unless told to stop."""
+        await asyncio.to_thread(self._stopping.wait, seconds)
+
+    async def _beat(self) -> None:
+        """Each second, in every process: the clock, what could not be written down, and word that we are here."""
+        while not self._stopping.is_set():
+            await asyncio.to_thread(self._look_around)
+            await self._pause(1.0)
+
+    def _look_around(self) -> None:
+        try:
+            self._ticked()
+            self.worker.write_down()
+            self._compare_version()
+            self._say_present()
+            if self._may_begin():
+                self._do_unlisted()
+        except Exception as error:  # noqa: BLE001 - the database is away for a while; the next second tries again
+            self.worker.ail("database", error)
+            logger.warning("beat=missed error=%s", type(error).__name__)
+        else:
+            self.worker.heal("database")
+
+    def _do_unlisted(self) -> None:
+        """What no agenda names is looked at now and then, in every process."""
+        now = time.monotonic()
+        for job in self.jobs:
+            if not job.listed and now >= self._next.get(job.task, 0):
+                self._next[job.task] = now + job.every.total_seconds()
+                self._once(job)
+
+    def _look_at_clock(self) -> None:
+        super()._look_at_clock()
+        off = machine_clock() - self.hub.now()
+        if abs(off) > CLOCK_OFF:
+            self._clock_off = True
+            seconds = f"{abs(off).total_seconds():.0f}"
+            self.worker.ail("clock", _("the clock of this machine is {seconds} s off the database's", seconds=seconds))
+        elif self._clock_off:
+            self._clock_off = False
+            self.worker.heal("clock")
+
+    def _may_begin(self) -> bool:
+        return super()._may_begin() and not self._clock_off and self._outdated is None
+
+    def _compare_version(self) -> None:
+        """A program must not go on with tables that another version has changed under it."""
+        if present_revision(self.hub.engine) != newest_revision(self.hub.engine):
+            self._outdated = DatabaseTrouble(
+                _("The database was brought to another version of Relais. Install the same one here, then start again.")
+            )
+            self.tell_to_stop()
+
+    def _say_present(self) -> None:
+        now = time.monotonic()
+        if self._present_at is not None and now < self._present_at + PRESENT_EVERY:
+            return
+        with writing(self.hub.engine) as session:
+            attending.say_present(
+                session,
+                self.worker.owner,
+                host=platform.node() or "?",
+                pid=os.getpid(),
+                version=__version__,
+                trouble=self.worker.trouble,
+                at=self.hub.now(),
+            )
+        self._present_at = now
+
+    def _is_alive(self) -> bool:
+        return self._loop is not None and not self._stopping.is_set()
+
+    def tell_to_stop(self) -> None:
+        """Begin to stop; safe from a signal and from any thread."""
+        self._stopping.set()
+        if self._loop is not None and self._serving is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended by itself
+                self._loop.call_soon_threadsafe(self._serving.cancel)
+
+    def stop(self) -> None:
+        """Hear no more bells, wait for calls under way up to the deadline; the rest is left to the leases."""
+        self.tell_to_stop()
+        if self._thread is not None:
+            self._thread.join()
+        if self._runner is not None:
+            with self._runner as runner:
+                if self._app is not None:
+                    runner.run(self._app.close_async())
+        self._finish()
+        if self._present_at is not None:
+            with contextlib.suppress(Exception), writing(self.hub.engine) as session:
+                attending.say_gone(session, self.worker.owner)
+
+    # --- one step at a time ---
+
+    def run_due(self) -> int:
+        """Ring, let the bells be heard until none is left, and again until there is nothing more to find."""
+        if self._runner is None:
+            self._runner, self._app = asyncio.Runner(), self._build(ticking=False)
+            self._runner.run(self._open(self._app))
+        assert self._app is not None
+        done = 0
+        while True:
+            self.worker.write_down()
+            self._found = 0
+            if self.agenda().due:
+                self.wake()
+                self._runner.run(self._answer(self._app, wait=False))
+                self.worker.finish()
+            if not self._found:
+                return done
+            done += self._found
