@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -195,6 +196,17 @@ def present_revision(engine: Engine) -> str | None:
         return MigrationContext.configure(connection).get_current_revision()
 
 
+def is_current(engine: Engine) -> bool:
+    """Whether the database is of this program's version; one small question, for those who ask again and again."""
+    with engine.connect() as connection:
+        return bool(connection.scalar(text("SELECT version_num FROM alembic_version")) == _newest())
+
+
+@cache
+def _newest() -> str | None:
+    return ScriptDirectory(str(Path(__file__).parent / "migrations")).get_current_head()
+
+
 def migrate(engine: Engine) -> bool:
     """Bring the schema up to this program's version; return whether anything was done."""
     with explained(engine):
@@ -376,11 +388,13 @@ def _in_words(engine: Engine, error: DatabaseError) -> str:
         # What goes wrong before there is a connection has no code, only the server's own words.
         if "too many" in why or "remaining connection slots" in why:
             return _(_NO_CONNECTION_LEFT, where=where)
+        # The driver says thrice that it failed; the reason comes last.
+        reason = why.rsplit("failed: ", 1)[-1].removeprefix("FATAL:").strip().rstrip(".")
         return _(
-            "PostgreSQL cannot be used at {where}: {why} Check RELAIS_DATABASE_URL, that the server runs, and that "
+            "PostgreSQL cannot be used at {where}: {why}. Check RELAIS_DATABASE_URL, that the server runs, and that "
             "the database and its user exist.",
             where=where,
-            why=f"{why.rstrip('.')}.",
+            why=reason,
         )
     return _(
         "The database {where} cannot be used: {why}. Check that it exists, is not locked, and may be written.",

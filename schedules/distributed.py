@@ -17,7 +17,7 @@ from typing import Final
 from procrastinate import App, PsycopgConnector
 
 from hub import __version__, bell
-from hub.database import DatabaseTrouble, alone, newest_revision, present_revision, writing
+from hub.database import DatabaseTrouble, alone, is_current, writing
 from hub.language import _
 from hub.services import attending, delivering
 from hub.services.delivering import Task
@@ -43,12 +43,15 @@ class Distributed(Engine):
 
     def __init__(self, hub: Hub, jobs: Sequence[Job], *, watch_clock: bool = True) -> None:
         super().__init__(hub, jobs, watch_clock=watch_clock)
-        # Every bell and every second would be a line.
-        logging.getLogger("procrastinate").setLevel(logging.WARNING)
+        # Every bell would be a line, and every lost connection a page; what matters of that we say ourselves.
+        logging.getLogger("procrastinate").setLevel(logging.CRITICAL)
+        logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
         self._found = 0
         self._counting = threading.Lock()
         self._next: dict[Task, float] = {}
         self._present_at: float | None = None
+        self._heard_from = 0.0
+        """When the bell last worked."""
         self._clock_off = False
         self._outdated: DatabaseTrouble | None = None
         self._runner: asyncio.Runner | None = None
@@ -61,9 +64,9 @@ class Distributed(Engine):
 
     def _build(self, *, ticking: bool) -> App:
         app = App(connector=PsycopgConnector(**bell.connection_options(self.hub.engine), max_size=BELLS_AT_ONCE + 3))
-        app.task(self.hear, name=bell.BELL, queue=bell.QUEUE)
+        app.task(name=bell.BELL, queue=bell.QUEUE)(self.hear)
         if ticking:
-            knock = app.task(self.knock, name="knock", queue=bell.QUEUE, queueing_lock="knock")
+            knock = app.task(name="knock", queue=bell.QUEUE, queueing_lock="knock")(self.knock)
             app.periodic(cron=EVERY_SECOND)(knock)
         return app
 
@@ -129,17 +132,21 @@ class Distributed(Engine):
         lost = 0
         try:
             while not self._stopping.is_set():
+                before = time.monotonic()
                 self._serving = asyncio.create_task(self._serve())
+                error = "its connection was lost"  # of which Procrastinate says nothing when it stops by itself
                 try:
                     await self._serving
-                    lost = 0
                 except asyncio.CancelledError:
                     break
-                except Exception as error:  # noqa: BLE001 - the database went away, in whichever of its many ways
-                    self.worker.ail("bell", error)
-                    logger.warning("bell=lost error=%s", type(error).__name__)
-                    await self._pause(AGAIN_AFTER[min(lost, len(AGAIN_AFTER) - 1)])
-                    lost += 1
+                except Exception as wrong:  # noqa: BLE001 - the database went away, in whichever of its many ways
+                    error = type(wrong).__name__
+                if self._stopping.is_set():
+                    break
+                lost = 0 if self._heard_from > before else lost + 1
+                self.worker.ail("bell", error)
+                logger.warning("bell=lost error=%s", error)
+                await self._pause(AGAIN_AFTER[min(lost, len(AGAIN_AFTER) - 1)])
         finally:
             beat.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -149,6 +156,7 @@ class Distributed(Engine):
         app = self._build(ticking=True)
         async with app.open_async():
             self.worker.heal("bell")
+            self._heard_from = time.monotonic()
             await self._answer(app, wait=True)
 
     @staticmethod
@@ -183,7 +191,6 @@ class Distributed(Engine):
         try:
             self._ticked()
             self.worker.write_down()
-            self._compare_version()
             self._say_present()
             if self._may_begin():
                 self._do_unlisted()
@@ -217,7 +224,7 @@ class Distributed(Engine):
 
     def _compare_version(self) -> None:
         """A program must not go on with tables that another version has changed under it."""
-        if present_revision(self.hub.engine) != newest_revision(self.hub.engine):
+        if not is_current(self.hub.engine):
             self._outdated = DatabaseTrouble(
                 _("The database was brought to another version of Relais. Install the same one here, then start again.")
             )
@@ -227,6 +234,7 @@ class Distributed(Engine):
         now = time.monotonic()
         if self._present_at is not None and now < self._present_at + PRESENT_EVERY:
             return
+        self._compare_version()
         with writing(self.hub.engine) as session:
             attending.say_present(
                 session,

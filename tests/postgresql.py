@@ -76,7 +76,7 @@ class Server:
             self._control("stop", "-w", "-m", how)
 
     def _control(self, deed: str, *options: str) -> None:
-        command = [self.programs / "pg_ctl", deed, "-D", self.folder / "data", *options]
+        command = [str(self.programs / "pg_ctl"), deed, "-D", str(self.folder / "data"), *options]
         subprocess.run(
             command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=self.folder, **as_whom()
         )

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session, col, func, select
 
 from channels import Channel, ChannelError, Finding, Health, Light, Throttled
-from hub.database import reading, writing
+from hub.database import due_now, reading, writing
 from hub.domain.account import (
     Account,
     AccountNetwork,
@@ -321,6 +321,7 @@ def resume(session: Session, account_id: int, *, by: Actor | str, at: datetime, 
         )
         raise WrongState(message)
     released = _released(session, account_id, at)
+    due_now(session)
     _move(
         session, account, AccountState.ACTIVE, None, action="account.resume", by=by, at=at, why=reason.strip() or None
     )

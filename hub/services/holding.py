@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlmodel import Session
 
+from hub.database import due_now
 from hub.domain.audit import note
 from hub.domain.delivery import Hold, Patience
 from hub.domain.errors import Invalid, NotAllowed, WrongState
@@ -38,6 +39,7 @@ def release(session: Session, *, by: Actor | str, at: datetime, reason: str = ""
         raise WrongState(_("Nothing is stopped."))
     stop.until = at
     session.add(stop)
+    due_now(session)
     after = {"reason": reason.strip() or None}
     note(session, "hold.off", f"hold:{stop.id}", by=by, at=at, before={"reason": stop.reason}, after=after)
     return stop

@@ -11,6 +11,7 @@ from sqlalchemy import and_, or_
 from sqlmodel import Session, col, func, select
 
 from channels import ChannelError, Receipt, Refused, Throttled, Unauthorized
+from hub.database import due_now
 from hub.domain.account import Account, AccountNetwork
 from hub.domain.audit import CLOCK, note
 from hub.domain.delivery import (
@@ -183,6 +184,7 @@ def resolve(
             _person_attempt(session, delivery, _("{name} had it sent (again).", name=by.name), at=at)
             delivering.apply(delivery, Change(S.WAITING, reason or None, ready_at=at), None, at=at)
             delivery.excused_until = at + patience.too_late
+            due_now(session)
         case Action.GIVE_UP:
             _person_attempt(session, delivery, _("{name} gave it up.", name=by.name), at=at)
             delivering.apply(delivery, Change(S.CANCELLED, reason or _("Given up.")), None, at=at)
@@ -226,6 +228,7 @@ def request_removal(session: Session, delivery_id: int, *, by: Actor, at: dateti
     if not reason.strip():
         raise Invalid(_("Say why this post is taken down."), field="reason")
     delivery.removal_at, delivery.removal_reason = at, reason.strip()
+    due_now(session)
     note(session, "delivery.remove", f"delivery:{delivery.id}", by=by, at=at, after={"reason": reason.strip()})
     return delivery
 

@@ -16,7 +16,7 @@ from hub.domain.delivery import Delivery, DeliveryState
 from hub.domain.gate import GeoKey
 from hub.domain.territory import Level, Territory
 from hub.language import _, ngettext
-from hub.services import connecting, delivering, notifying
+from hub.services import attending, connecting, delivering, notifying
 
 OVERDUE = timedelta(minutes=5)
 """A delivery that nobody claimed so long after it was due, though its account may be called, means a dead clock."""
@@ -56,6 +56,29 @@ def disk(home: Path) -> Sign:
     if free < DISK_AMBER:
         return Sign("disk", Light.AMBER, _("The disk is filling up ({left} left): make room soon.", left=left))
     return Sign("disk", Light.GREEN, _("Disk: {left} left.", left=left))
+
+
+def workers(session: Session, *, at: datetime) -> Sign:
+    """Who publishes from a shared database: nobody is as ill as a dead clock."""
+    alive = attending.alive(session, at=at)
+    if not alive:
+        last = attending.last_seen(session)
+        since = last.strftime("%Y-%m-%d %H:%M UTC") if last else _("never")
+        text = _("Nobody publishes: no worker is alive (last heard of: {since}). Start “relais worker”.", since=since)
+        return Sign("clock", Light.RED, text)
+    stuck = [one for one in alive if one.trouble]
+    if stuck:
+        told = "; ".join(f"{one.name}: {one.trouble}" for one in stuck)
+        light = Light.RED if len(stuck) == len(alive) else Light.AMBER
+        text = ngettext(
+            "{count} of {all} workers is in trouble ({told}).",
+            "{count} of {all} workers are in trouble ({told}).",
+            len(stuck),
+            all=len(alive),
+            told=told,
+        )
+        return Sign("clock", light, text)
+    return Sign("clock", Light.GREEN, ngettext("{count} worker publishes.", "{count} workers publish.", len(alive)))
 
 
 def signs(session: Session, *, at: datetime) -> list[Sign]:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from sqlalchemy.exc import SQLAlchemyError
 
 from channels import Light
-from hub.database import reading
+from hub.database import is_current, on_server, reading
 from hub.services import watching
 from hub.services.watching import Sign
 from hub.wiring import Hub
@@ -51,10 +51,17 @@ def clock_sign(pulse: Pulse | None) -> Sign:
 
 def examine(hub: Hub, pulse: Pulse | None) -> list[Sign]:
     """Every sign, from clock, disk and database."""
-    found = [clock_sign(pulse), watching.disk(hub.settings.home)]
+    found = [watching.disk(hub.settings.home)]
+    if not on_server(hub.engine):
+        found.insert(0, clock_sign(pulse))
     try:
         with reading(hub.engine) as session:
-            return [*found, *watching.signs(session, at=hub.now())]
+            at = hub.now()
+            if on_server(hub.engine):
+                found.insert(0, watching.workers(session, at=at))
+            if not is_current(hub.engine):
+                found.append(Sign("database", Light.RED, "the database is of another version of Relais"))
+            return [*found, *watching.signs(session, at=at)]
     except SQLAlchemyError as error:
         return [*found, Sign("database", Light.RED, f"the database does not answer ({type(error).__name__})")]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -12,14 +13,14 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
-from channels import Channel
+from channels import Channel, Deadline, Prepared, Receipt
 from channels.memory import MemoryChannel
 from hub.database import reading, writing
 from hub.domain.account import Account
 from hub.domain.audit import AuditEntry
 from hub.domain.delivery import Attempt, Delivery, DeliveryState
 from hub.domain.post import Kind, Post
-from hub.services import approving, connecting, drafting, geotargeting, holding
+from hub.services import approving, connecting, delivering, drafting, geotargeting, holding
 from hub.services.drafting import Draft
 from schedules import runner
 from schedules.engine import Engine as Publisher
@@ -185,6 +186,45 @@ class Room:
         """Let everything go on."""
         with writing(self.hub.engine) as session:
             holding.release(session, by="operator", at=self.clock())
+
+
+def held(room: Room, *, opened: bool) -> int:
+    """A delivery that a worker which is dead by now had claimed, and perhaps begun to send."""
+    delivery = room.approve_one()
+    room.clock.at = DUE
+    with writing(room.hub.engine) as session:
+        (claim,) = delivering.claim(session, at=DUE, owner="dead", patience=room.hub.patience)
+    if opened:
+        with writing(room.hub.engine) as session:
+            delivering.open_attempt(session, claim, at=DUE, patience=room.hub.patience)
+    return delivery
+
+
+class Held(MemoryChannel):
+    """A network that takes its time: until it is let go."""
+
+    def __init__(self, room: Room) -> None:
+        super().__init__(now=room.clock)
+        self.reached, self.go = threading.Event(), threading.Event()
+
+    def publish(self, prepared: Prepared, deadline: Deadline) -> Receipt:
+        """Show it once it is let go."""
+        self.reached.set()
+        assert self.go.wait(20)
+        return super().publish(prepared, deadline)
+
+
+@pytest.fixture
+def network(room: Room) -> Iterator[Held]:
+    """The page of Rennes, slow."""
+    slow = Held(room)
+    room.channels[room.stage.accounts["rennes"]] = slow
+    yield slow
+    slow.go.set()
+
+
+only_sqlite = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+only_postgresql = pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -14,6 +14,8 @@ class Disk:
         self.breaks_at: str | None = None
         """Beginning of the statement at which it breaks."""
         self.broken = False
+        self.error = "InternalError" if engine.dialect.name == "postgresql" else "OperationalError"
+        """What its refusal is called."""
         self._on_server = engine.dialect.name == "postgresql"
         event.listen(engine, "before_cursor_execute", self._look)
 

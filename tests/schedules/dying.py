@@ -1,6 +1,6 @@
 """A process that publishes, and kills itself at a chosen point; run by tests/schedules/test_crash.py.
 
-`python -m tests.schedules.dying HOME POINT AT`: what is public is a file in HOME, which outlives every process.
+`python -m tests.schedules.dying HOME POINT AT URL`: what is public is a file in HOME, which outlives every process.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from hub.domain.account import Account
 from hub.settings import Settings
 from hub.wiring import Hub, wire
 from schedules import runner
+from schedules.embedded import Embedded
 
 POINTS = ("before the call", "after the call", "while reading back", "before reading back")
 
@@ -84,9 +85,11 @@ class PublicFile(MemoryChannel):
         return Figures()
 
 
-def hub_of(home: Path, point: str, clock: Clock) -> Hub:
+def hub_of(home: Path, point: str, clock: Clock, url: str) -> Hub:
     """The hub of that home, with a network that is a file."""
-    settings = Settings(home=home, facebook_api_url="http://127.0.0.1:9", x_api_url="http://127.0.0.1:9")
+    settings = Settings(
+        home=home, database_url=url, facebook_api_url="http://127.0.0.1:9", x_api_url="http://127.0.0.1:9"
+    )
     wired = wire(settings, now=clock, engine=build_engine(settings.database))
 
     def channel_for(account: Account) -> PublicFile:
@@ -95,12 +98,13 @@ def hub_of(home: Path, point: str, clock: Clock) -> Hub:
     return replace(wired, channel_for=channel_for, jitter=lambda: 1.0)
 
 
-def main(home: Path, point: str, at: datetime) -> None:
+def main(home: Path, point: str, at: datetime, url: str) -> None:
     """Start as `serve` does, and do all that is due for twenty minutes of the clock."""
     clock = Clock(at)
-    hub = hub_of(home, point, clock)
+    hub = hub_of(home, point, clock, url)
     engine = runner.build(hub)
-    engine.take_lock()
+    if isinstance(engine, Embedded):
+        engine.take_lock()
     end = at + timedelta(minutes=20)
     while clock.at < end:
         engine.run_due()
@@ -110,4 +114,4 @@ def main(home: Path, point: str, at: datetime) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], datetime.fromisoformat(sys.argv[3]))
+    main(Path(sys.argv[1]), sys.argv[2], datetime.fromisoformat(sys.argv[3]), sys.argv[4])

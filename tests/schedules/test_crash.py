@@ -1,4 +1,4 @@
-"""A process that is killed at the worst moments, on a real file: nothing is said twice, and nothing is lost."""
+"""A process that is killed at the worst moments, on a real database: nothing is said twice, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ S = DeliveryState
 ROOT = Path(__file__).parents[2]
 
 
-def publish(home: Path, point: str, at: datetime) -> int:
+def publish(home: Path, point: str, at: datetime, url: str) -> int:
     """A process that publishes; its exit code."""
     ran = subprocess.run(
-        [sys.executable, "-m", "tests.schedules.dying", str(home), point, at.isoformat()],
+        [sys.executable, "-m", "tests.schedules.dying", str(home), point, at.isoformat(), url],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -39,8 +39,10 @@ def publish(home: Path, point: str, at: datetime) -> int:
 def test_whatever_it_dies_of_the_next_one_says_it_once(room: Room, tmp_path: Path, point: str, audience: str) -> None:
     made = [room.approve_one(f"N{number}", audience=(audience,)) for number in range(3)]
 
-    first = publish(tmp_path, point, DUE)
-    second = publish(tmp_path, point, DUE + timedelta(seconds=10))
+    url = room.hub.engine.url.render_as_string(hide_password=False)
+
+    first = publish(tmp_path, point, DUE, url)
+    second = publish(tmp_path, point, DUE + timedelta(seconds=10), url)
 
     shown = [json.loads(line)[0] for line in (tmp_path / "public.jsonl").read_text(encoding="utf-8").splitlines()]
     assert (first, second) == (-signal.SIGKILL, 0)

@@ -25,7 +25,7 @@ from schedules import runner
 from schedules.embedded import Embedded
 from schedules.mails import mail_due
 from tests.post_office import open_office
-from tests.schedules.conftest import Room, wall
+from tests.schedules.conftest import Room, only_sqlite, wall
 from tests.stage import NOON, Stage, build_stage
 
 JOBS = {job.task: job for job in runner.JOBS}
@@ -119,6 +119,7 @@ def test_a_pass_asks_as_much_of_a_long_past_as_of_a_short_one(desk: Desk) -> Non
     assert len(counted) <= few + 3
 
 
+@only_sqlite
 def test_what_a_pass_looks_at_is_found_by_index(desk: Desk) -> None:
     """Posts by state, deliveries by state and time, notices by thing: none is read from end to end."""
     asked: list[tuple[str, Any]] = []

@@ -13,7 +13,7 @@ from hub.database import writing
 from hub.domain.delivery import DeliveryState
 from hub.domain.errors import Invalid
 from hub.services import holding
-from tests.schedules.conftest import DUE, Room, wall
+from tests.schedules.conftest import DUE, Room, only_sqlite, wall
 
 S = DeliveryState
 
@@ -35,6 +35,7 @@ def restore(engine: Engine, file: Path) -> None:
     copy.close()
 
 
+@only_sqlite
 def test_what_went_out_since_the_backup_is_found_and_not_said_again(room: Room, engine: Engine, tmp_path: Path) -> None:
     gone_out = room.approve_one("Déjà dit")
     still_to_come = room.approve_one("Pas encore", when=wall(3, 19))

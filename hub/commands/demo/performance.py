@@ -27,6 +27,7 @@ from hub.services import joining, reporting
 from hub.settings import Settings, read_settings
 from hub.wiring import Hub, machine_clock, wire
 from schedules import runner
+from schedules.embedded import Embedded
 
 READ_TIMEOUT: Final = 1.0
 """Seconds; short, since the demo waits one out."""
@@ -165,7 +166,7 @@ def _play(settings: Settings, sandbox: Sandbox, *, quiet: bool) -> datetime:
         sandbox.graph.tokens.create_app(country.APP_ID, APP_SECRET, require_proof=True)
         country.write_access(settings.home, country.found(hub, sandbox, at=start))
         scenes = Story(hub, sandbox, start, read_timeout=READ_TIMEOUT).scenes()
-    engine = runner.build(hub)
+    engine = Embedded(hub, runner.JOBS)
     engine.take_lock()
     try:
         with _progress(quiet) as tell:

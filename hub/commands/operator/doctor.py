@@ -35,8 +35,6 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help=_("Print data fo
 
 def examine(hub: Hub) -> list[Sign]:
     """Everything worth saying, green signs included."""
-    from filelock import FileLock, Timeout
-
     from channels import Light
     from hub.database import reading
     from hub.domain.errors import HubError
@@ -45,12 +43,7 @@ def examine(hub: Hub) -> list[Sign]:
     from hub.settings import is_loopback
 
     found = [Sign("database", Light.GREEN, _("Database: ours and up to date."))]
-    lock = FileLock(hub.settings.lock_file)
-    try:
-        with lock.acquire(timeout=0):
-            found.append(Sign("clock", Light.AMBER, _("Nobody publishes right now: start “relais serve”.")))
-    except Timeout:
-        found.append(Sign("clock", Light.GREEN, _("Clock: a Relais is publishing from this folder.")))
+    found.append(_publisher(hub))
     found.append(watching.disk(hub.settings.home))
     folder = None if hub.settings.smtp_url else hub.settings.mail_folder
     found.append(watching.post_office(folder, public=not is_loopback(hub.settings.public_url)))
@@ -67,3 +60,22 @@ def examine(hub: Hub) -> list[Sign]:
             found.append(Sign("keys", Light.RED, str(error)))
         found += watching.signs(session, at=hub.now())
     return found
+
+
+def _publisher(hub: Hub) -> Sign:
+    """Whether anybody publishes: who holds the lock of this folder, or who was heard of in a shared database."""
+    from filelock import FileLock, Timeout
+
+    from channels import Light
+    from hub.database import on_server, reading
+    from hub.services import watching
+    from hub.services.watching import Sign
+
+    if on_server(hub.engine):
+        with reading(hub.engine) as session:
+            return watching.workers(session, at=hub.now())
+    try:
+        with FileLock(hub.settings.lock_file).acquire(timeout=0):
+            return Sign("clock", Light.AMBER, _("Nobody publishes right now: start “relais serve”."))
+    except Timeout:
+        return Sign("clock", Light.GREEN, _("Clock: a Relais is publishing from this folder."))

@@ -33,3 +33,13 @@ def open_hub(**given: Any) -> Hub:
     hub = wire(settings)
     require_current(hub.engine)
     return hub
+
+
+def require_keys(hub: Hub) -> None:
+    """A wrong key is found now, not when the first post is due."""
+    from hub.database import reading
+    from hub.services import sealing
+
+    with reading(hub.engine) as session:
+        if sealing.anything_sealed(session):
+            sealing.require_all_open(session, hub.vault)

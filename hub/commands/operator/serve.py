@@ -25,16 +25,11 @@ def serve(
         str, typer.Option(help=_("Address to listen on; put a proxy with https in front of it."))
     ] = "127.0.0.1",
 ) -> None:
-    """Serve API and public pages, and publish what is due, until stopped."""
-    from hub.commands.operator.opening import open_hub
-    from hub.database import reading
-    from hub.services import sealing
+    """Serve API and public pages, and publish what is due, until stopped; on PostgreSQL, workers publish."""
+    from hub.commands.operator.opening import open_hub, require_keys
 
     hub = open_hub()
-    with reading(hub.engine) as session:
-        # A wrong key is found now, not when the first post is due.
-        if sealing.anything_sealed(session):
-            sealing.require_all_open(session, hub.vault)
+    require_keys(hub)
     run(hub, reserve(host, port))
 
 
@@ -85,14 +80,16 @@ def run(hub: Hub, door: socket.socket, *, ready: Callable[[], None] | None = Non
     import uvicorn
 
     from hub.commands import terminal
+    from hub.database import on_server
     from hub.web.app import create_app
     from schedules import runner
 
     if ready is None:
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
-    engine = runner.build(hub)
+    # On a shared database, workers publish: whoever serves pages never does.
+    engine = None if on_server(hub.engine) else runner.build(hub)
     config = uvicorn.Config(
-        create_app(hub, pulse=engine.pulse),
+        create_app(hub, pulse=engine.pulse if engine else None),
         log_level="warning",
         access_log=False,
         server_header=False,
@@ -103,17 +100,23 @@ def run(hub: Hub, door: socket.socket, *, ready: Callable[[], None] | None = Non
     # with calls under way and the lock held.
     signal.signal(signal.SIGTERM, lambda *_ignored: setattr(server, "should_exit", True))
     try:
-        engine.start()
+        if engine:
+            engine.start()
         _open(door)
         if ready is not None:
             ready()
         else:
             address = f"http://{door.getsockname()[0]}:{door.getsockname()[1]}"
-            terminal.say(_("Relais listens on {address} and publishes what is due. Ctrl-C stops it.", address=address))
+            if engine:
+                told = _("Relais listens on {address} and publishes what is due. Ctrl-C stops it.", address=address)
+            else:
+                told = _("Relais listens on {address}; “relais worker” publishes. Ctrl-C stops it.", address=address)
+            terminal.say(told)
         server.run(sockets=[door])
     except KeyboardInterrupt:
         pass
     finally:
-        engine.stop()
+        if engine:
+            engine.stop()
         door.close()
         hub.engine.dispose()
