@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -33,11 +34,10 @@ class ForeignSchema(Exception):
 
 def ring(connection: Connection) -> None:
     """Tell whoever publishes, once this transaction is committed, that something may be due."""
-    connection.execute(text(f"SET LOCAL search_path TO {SCHEMA}"))
-    if waiting(connection) < MOST_WAITING:
-        driver = connection.connection.dbapi_connection
-        _app().configure_task(BELL, queue=QUEUE, connection=driver).defer()
-    connection.execute(text("SET LOCAL search_path TO DEFAULT"))
+    with _inside(connection):
+        if waiting(connection) < MOST_WAITING:
+            driver = connection.connection.dbapi_connection
+            _app().configure_task(BELL, queue=QUEUE, connection=driver).defer()
 
 
 def waiting(connection: Connection) -> int:
@@ -59,7 +59,16 @@ def close_orphans(connection: Connection) -> int:
         f"SELECT FROM {SCHEMA}.procrastinate_workers AS worker WHERE worker.id = job.worker_id "
         f"AND worker.last_heartbeat > now() - interval '{ALIVE_SECONDS} seconds')"
     )
-    return connection.execute(text(dead)).rowcount
+    with _inside(connection):
+        return connection.execute(text(dead)).rowcount
+
+
+@contextmanager
+def _inside(connection: Connection) -> Iterator[None]:
+    """In the bell's own schema, where its triggers look for its types and tables."""
+    connection.execute(text(f"SET LOCAL search_path TO {SCHEMA}"))
+    yield
+    connection.execute(text("SET LOCAL search_path TO DEFAULT"))
 
 
 def lay(engine: Engine) -> bool:

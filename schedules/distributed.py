@@ -15,6 +15,7 @@ from datetime import timedelta
 from typing import Final
 
 from procrastinate import App, PsycopgConnector
+from procrastinate.worker import Worker as BellWorker
 
 from hub import __version__, bell
 from hub.database import DatabaseTrouble, alone, is_current, writing
@@ -57,7 +58,7 @@ class Distributed(Engine):
         self._runner: asyncio.Runner | None = None
         self._app: App | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._serving: asyncio.Task[None] | None = None
+        self._told: asyncio.Event | None = None
         self._thread: threading.Thread | None = None
 
     # --- bells ---
@@ -127,44 +128,50 @@ class Distributed(Engine):
         self._thread.start()
 
     async def _live(self) -> None:
-        self._loop = asyncio.get_running_loop()
+        self._loop, self._told = asyncio.get_running_loop(), asyncio.Event()
+        if self._stopping.is_set():  # told before there was anybody to tell
+            return
         beat = asyncio.create_task(self._beat())
         lost = 0
-        try:
-            while not self._stopping.is_set():
-                before = time.monotonic()
-                self._serving = asyncio.create_task(self._serve())
-                error = "its connection was lost"  # of which Procrastinate says nothing when it stops by itself
-                try:
-                    await self._serving
-                except asyncio.CancelledError:
-                    break
-                except Exception as wrong:  # noqa: BLE001 - the database went away, in whichever of its many ways
-                    error = type(wrong).__name__
-                if self._stopping.is_set():
-                    break
-                lost = 0 if self._heard_from > before else lost + 1
-                self.worker.ail("bell", error)
-                logger.warning("bell=lost error=%s", error)
-                await self._pause(AGAIN_AFTER[min(lost, len(AGAIN_AFTER) - 1)])
-        finally:
-            beat.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await beat
+        while not self._stopping.is_set():
+            before = time.monotonic()
+            error = "its connection was lost"  # of which Procrastinate says nothing when it stops by itself
+            try:
+                await self._serve()
+            except Exception as wrong:  # noqa: BLE001 - the database went away, in whichever of its many ways
+                error = type(wrong).__name__
+            if self._stopping.is_set():
+                break
+            lost = 0 if self._heard_from > before else lost + 1
+            self.worker.ail("bell", error)
+            logger.warning("bell=lost error=%s", error)
+            await self._pause(AGAIN_AFTER[min(lost, len(AGAIN_AFTER) - 1)])
+        await beat
 
     async def _serve(self) -> None:
+        """Hear bells until told to stop, or until the database goes away."""
         app = self._build(ticking=True)
-        async with app.open_async():
-            self.worker.heal("bell")
-            self._heard_from = time.monotonic()
-            await self._answer(app, wait=True)
+        opening = asyncio.create_task(self._open(app))
+        try:
+            await self._unless_told(opening)
+            if opening.done():
+                opening.result()
+                self.worker.heal("bell")
+                self._heard_from = time.monotonic()
+                await self._answer(app, wait=True)
+        finally:
+            opening.cancel()
+            await asyncio.wait({opening})
+            await app.close_async()
 
     @staticmethod
     async def _open(app: App) -> None:
         await app.open_async()
 
     async def _answer(self, app: App, *, wait: bool) -> None:
-        await app.run_worker_async(
+        """Run Procrastinate's own worker until told to stop, or, without `wait`, until no bell is left."""
+        worker = BellWorker(
+            app,
             queues=[bell.QUEUE],
             concurrency=BELLS_AT_ONCE,
             wait=wait,
@@ -176,6 +183,22 @@ class Distributed(Engine):
             stalled_worker_timeout=float(bell.ALIVE_SECONDS),
             shutdown_graceful_timeout=self.hub.patience.deadline.total_seconds(),
         )
+        running = asyncio.create_task(worker.run())  # type: ignore[no-untyped-call]
+        if wait:
+            await self._unless_told(running)
+            while not running.done():
+                # It forgets what it was told before it began: told again until it ends.
+                worker.stop()  # type: ignore[no-untyped-call]
+                await asyncio.wait({running}, timeout=0.2)
+        await running
+
+    async def _unless_told(self, task: asyncio.Task[None]) -> None:
+        """Wait for a task, or for word to stop."""
+        assert self._told is not None
+        told = asyncio.create_task(self._told.wait())
+        await asyncio.wait({task, told}, return_when=asyncio.FIRST_COMPLETED)
+        told.cancel()
+        await asyncio.wait({told})
 
     async def _pause(self, seconds: float) -> None:
         """Wait, unless told to stop."""
@@ -253,9 +276,9 @@ class Distributed(Engine):
     def tell_to_stop(self) -> None:
         """Begin to stop; safe from a signal and from any thread."""
         self._stopping.set()
-        if self._loop is not None and self._serving is not None:
+        if self._loop is not None and self._told is not None:
             with contextlib.suppress(RuntimeError):  # the loop has ended by itself
-                self._loop.call_soon_threadsafe(self._serving.cancel)
+                self._loop.call_soon_threadsafe(self._told.set)
 
     def stop(self) -> None:
         """Hear no more bells, wait for calls under way up to the deadline; the rest is left to the leases."""
