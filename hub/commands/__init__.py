@@ -159,11 +159,13 @@ def _not_taken(name: str, why: str) -> str:
 
 def _report_bug(error: Exception) -> int:
     from hub.commands import terminal
+    from hub.masking import masked
 
     file = Path(os.environ.get("RELAIS_HOME", ".")) / "relais-error.log"
     try:
         with file.open("a", encoding="utf-8") as log:
-            traceback.print_exception(error, file=log)
+            # What failed may have held a token in its hands; the file is read by, and sent to, others.
+            log.write(masked("".join(traceback.format_exception(error))))
         where = _("Details are in {file}.", file=file)
     except OSError:
         where = _("Set RELAIS_DEBUG=1 to see the details.")
