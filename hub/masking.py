@@ -56,7 +56,8 @@ def remember(*secrets: str | None) -> None:
 
 
 def _spellings(secret: str) -> set[str]:
-    return {secret, quote(secret, safe=""), quote(secret), quote_plus(secret), json.dumps(secret)[1:-1]}
+    as_bytes, as_json = repr(secret.encode())[2:-1], json.dumps(secret)[1:-1]
+    return {secret, quote(secret, safe=""), quote(secret), quote_plus(secret), as_bytes, as_json}
 
 
 def masked(text: str) -> str:
