@@ -21,6 +21,7 @@ import pyotp
 import pytest
 from sqlalchemy import Engine, inspect, text
 
+from channels import ChannelError
 from channels.sandbox import faults
 from channels.sandbox.faults import Fault
 from channels.sandbox.server import Sandbox
@@ -36,6 +37,7 @@ from hub.web.app import create_app
 from hub.wiring import Hub, wire
 from schedules import runner
 from schedules.asking import ask as ask_network
+from schedules.engine import Embedded
 from tests.post_office import PostOffice, open_office
 from tests.schedules.conftest import DUE, Room, wall
 from tests.stage import PASSWORD, Stage, build_stage, serving
@@ -167,7 +169,7 @@ def seal(stage: Stage, sandbox: Sandbox, planted: Planted) -> None:
 # --- What is done -----------------------------------------------------------------------------------------
 
 
-def publish(stage: Stage, sandbox: Sandbox, engine: runner.Embedded) -> None:
+def publish(stage: Stage, sandbox: Sandbox, engine: Embedded) -> None:
     """Publish, read back, count, take down; with every kind of answer."""
     room = Room(stage, stage.clock, engine)
     faulty = [
@@ -228,9 +230,9 @@ def fail(hub: Hub, stage: Stage, planted: Planted) -> None:
             raise RuntimeError(f"Max retries exceeded with url: /me?access_token={token}")
 
         told.append(str(ask_network(hub, account, break_the_contract).answer))
-    for failing in (lambda: gone.facebook_pages(PASTED), lambda: gone.facebook_pages_of_any(PASTED)):
-        with pytest.raises(Exception) as failed:
-            failing()
+    for list_pages in (gone.facebook_pages, gone.facebook_pages_of_any):
+        with pytest.raises(ChannelError) as failed:
+            list_pages(PASTED)
         told.append(f"{failed.value!r}")
     with pytest.raises(NotSent) as not_sent:
         hub.mailer.send(Mail("camille@example.org", "Camille", "Bonjour", "Bonjour", stage.clock()))
