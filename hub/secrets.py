@@ -11,6 +11,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from hub.domain.errors import HubError, Invalid
 from hub.language import _
+from hub.masking import remember
 
 
 class KeyTrouble(HubError):
@@ -21,6 +22,7 @@ class Vault:
     """Seals and opens the secrets of accounts and people; the first key seals, all of them open."""
 
     def __init__(self, keys: Sequence[str]) -> None:
+        remember(*keys)
         if not keys:
             raise KeyTrouble(_("There is no secret key. Run “relais init”, or set RELAIS_SECRET_KEYS."))
         try:
@@ -56,6 +58,7 @@ class Vault:
         return secret
 
     def _seal(self, kind: str, owner: int, secret: Mapping[str, str]) -> str:
+        remember(*secret.values())
         plain = json.dumps({kind: owner, "secret": dict(secret)})
         return self._fernet.encrypt(plain.encode()).decode()
 
@@ -64,7 +67,9 @@ class Vault:
         plain = json.loads(self._unseal(sealed))
         if plain.get(kind) != owner:
             return None
-        return {str(name): str(value) for name, value in plain["secret"].items()}
+        secret = {str(name): str(value) for name, value in plain["secret"].items()}
+        remember(*secret.values())
+        return secret
 
     def rotate(self, sealed: str) -> str:
         """The same secret under the first key."""

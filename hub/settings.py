@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from cryptography.fernet import Fernet
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -15,9 +17,13 @@ from sqlalchemy import make_url
 from hub.domain.errors import FieldProblem, Invalid
 from hub.language import _
 from hub.mail import sender_is_good, why_not_smtp
+from hub.masking import remember
 
 FACEBOOK: Final = "https://www.facebook.com"
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+
+SHORTEST_TOKEN: Final = 16
+"""What whoever reads /metrics shows has at least so many characters."""
 
 
 def is_loopback(url: str) -> bool:
@@ -71,6 +77,10 @@ class Settings(BaseSettings):
     """Mail server, with name and password if it asks for them; default: mails become files in the home folder."""
     mail_from: str = "Relais <relais@localhost>"
     """Who mails come from."""
+    metrics_token: SecretStr | None = None
+    """What whoever reads /metrics must show; default: there is no such address."""
+    log_format: Literal["text", "json"] = "text"
+    """How `relais serve` writes its log."""
 
     @field_validator("secret_keys", mode="before")
     @classmethod
@@ -105,6 +115,13 @@ class Settings(BaseSettings):
     def _mail_server(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and (why := why_not_smtp(value.get_secret_value())):
             raise ValueError(why)
+        return value
+
+    @field_validator("metrics_token")
+    @classmethod
+    def _not_to_be_guessed(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < SHORTEST_TOKEN:
+            raise ValueError(_("give at least {count} characters that nobody guesses.", count=SHORTEST_TOKEN))
         return value
 
     @field_validator("mail_from")
@@ -161,7 +178,7 @@ class Settings(BaseSettings):
 def read_settings(**given: Any) -> Settings:
     """The settings of this process; raises Invalid with one sentence per wrong variable."""
     try:
-        return Settings(**given)
+        settings = Settings(**given)
     except ValidationError as error:
         problems = []
         for one in error.errors():
@@ -169,3 +186,15 @@ def read_settings(**given: Any) -> Settings:
             message = one["msg"].removeprefix("Value error, ")
             problems.append(FieldProblem(name, _("Setting {name}: {message}", name=name, message=message)))
         raise Invalid(problems) from error
+    remember(*_secrets(settings))
+    return settings
+
+
+def _secrets(settings: Settings) -> Iterator[str | None]:
+    """Every setting that no log may repeat."""
+    kept = (settings.facebook_app_secret, settings.smtp_url, settings.metrics_token, *settings.secret_keys)
+    yield from (one.get_secret_value() for one in kept if one is not None)
+    for address in (settings.smtp_url and settings.smtp_url.get_secret_value(), settings.database_url):
+        with suppress(ValueError):  # one that is none is refused by whoever uses it
+            password = urlsplit(address or "").password or ""
+            yield from (password, unquote(password))

@@ -11,6 +11,8 @@ from typing import Generic, TypeVar
 from channels import Channel, ChannelError, Unauthorized, Uncertain
 from hub.domain.account import Account
 from hub.domain.errors import HubError
+from hub.logs import line
+from hub.services import delivering
 from hub.wiring import Hub
 
 logger = logging.getLogger("relais.asking")
@@ -46,5 +48,12 @@ def _answer(channel: Channel, call: Callable[[Channel], T], account: Account) ->
     except ChannelError as error:
         return error
     except Exception as error:
-        logger.exception("account=%s the channel broke its contract", account.id)
+        logger.exception(line(account=account.id, outcome="contract-broken", error=type(error).__name__))
         return Uncertain(f"An unexpected {type(error).__name__} in the channel.")
+
+
+def word_for(answer: object, hub: Hub) -> str:
+    """What a network answered, in the one word that the log has for it: `ok`, or the class of its error."""
+    if not isinstance(answer, ChannelError):
+        return "ok"
+    return delivering.outcome_of(answer, hub.patience, at=hub.now()).kind.value

@@ -7,11 +7,12 @@ from functools import partial
 
 from channels import ChannelError
 from hub.database import writing
+from hub.logs import line
 from hub.services import delivering, measuring
 from hub.services.delivering import Task
 from hub.services.measuring import Reading
 from hub.wiring import Hub
-from schedules.asking import ask
+from schedules.asking import ask, word_for
 from schedules.worker import Worker
 
 logger = logging.getLogger("relais.collect")
@@ -38,5 +39,12 @@ def _read(hub: Hub, one: Reading) -> None:
         else:
             kept = measuring.keep_figures(session, one, answer, at=at)
         delivering.let_wait(session, one.account.id, until=heard.wait_until, at=at, patience=hub.patience)
-    what = type(answer).__name__ if isinstance(answer, ChannelError) else "ok"
-    logger.info("account=%s figures=%s posts=%s outcome=%s", one.account.id, kept, len(one.receipts), what)
+    logger.info(
+        line(
+            task=Task.COLLECT,
+            account=one.account.id,
+            posts=len(one.receipts),
+            figures=kept,
+            outcome=word_for(answer, hub),
+        )
+    )

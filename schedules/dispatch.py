@@ -11,7 +11,9 @@ from sqlalchemy.exc import IntegrityError
 
 from channels import Channel, ChannelError, Deadline, Prepared, Receipt, Uncertain, Unreachable
 from hub.database import writing
-from hub.services import approving, delivering
+from hub.domain.delivery import AttemptKind, DeliveryState
+from hub.logs import line, seconds
+from hub.services import approving, delivering, gauging
 from hub.services.delivering import Claim, Task, Work
 from hub.wiring import Hub
 from schedules.asking import Heard, ask
@@ -89,13 +91,22 @@ def _attempt(worker: Worker, claim: Claim) -> None:
         with writing(hub.engine) as session:
             state = delivering.record(session, work, outcome, at=at, patience=hub.patience, jitter=jitter)
             delivering.let_wait(session, claim.account_id, until=heard.wait_until, at=at, patience=hub.patience)
+            late = gauging.lateness_of(session, work.attempt_id, patience=hub.patience)
+        # Only what is kept is counted: a write that failed comes here again.
+        network = work.account.network
+        worker.tally.attempted(network, AttemptKind.PUBLISH, outcome.kind)
+        if state is DeliveryState.SENT:
+            worker.tally.sent_late(network, late)
         logger.info(
-            "delivery=%s account=%s epoch=%s outcome=%s state=%s",
-            work.delivery_id,
-            work.account.id,
-            work.epoch,
-            outcome.kind.value,
-            state or "late",
+            line(
+                task=Task.DISPATCH,
+                delivery=work.delivery_id,
+                account=work.account.id,
+                epoch=work.epoch,
+                outcome=outcome.kind,
+                state=state or "too-late-to-count",
+                late=seconds(late.total_seconds()),
+            )
         )
 
     worker.record(record)
@@ -109,7 +120,7 @@ def _open(worker: Worker, claim: Claim) -> Work | None:
         return None
     try:
         with writing(hub.engine) as session:
-            return delivering.open_attempt(
+            work = delivering.open_attempt(
                 session,
                 claim,
                 at=hub.now(),
@@ -117,11 +128,24 @@ def _open(worker: Worker, claim: Claim) -> Work | None:
                 sandboxed=hub.terms.sandboxed,
                 sibling_gap=hub.terms.sibling_gap,
             )
+            state = None if work else gauging.state_of(session, claim.delivery_id)
     except IntegrityError:
         # The one-per-account index refused: another worker speaks for this account right now.
         with writing(hub.engine) as session:
             delivering.put_back(session, claim, ready_at=hub.now() + hub.patience.busy_wait)
-        return None
+        work, state = None, DeliveryState.WAITING
+    if work is None:
+        logger.info(
+            line(
+                task=Task.DISPATCH,
+                delivery=claim.delivery_id,
+                account=claim.account_id,
+                epoch=claim.epoch,
+                outcome="not-begun",
+                state=state,
+            )
+        )
+    return work
 
 
 def say(hub: Hub, work: Work, deadline: Deadline) -> Heard[Receipt]:
@@ -139,7 +163,16 @@ def _publish(hub: Hub, channel: Channel, work: Work, deadline: Deadline) -> Rece
     except ChannelError:
         raise
     except Exception as error:
-        logger.exception("delivery=%s could not be prepared", work.delivery_id)
+        logger.exception(
+            line(
+                task=Task.DISPATCH,
+                delivery=work.delivery_id,
+                account=work.account.id,
+                epoch=work.epoch,
+                outcome="not-prepared",
+                error=type(error).__name__,
+            )
+        )
         raise Unreachable(f"An unexpected {type(error).__name__} while preparing; nothing was sent.") from error
     if not ours:
         raise Unreachable("Another worker took this delivery over.")
@@ -168,7 +201,8 @@ def end_leases(worker: Worker, *, others_are_dead: bool = False) -> int:
             working=tuple(worker.working),
         )
     if ended:
-        logger.warning("leases ended=%s", ended)
+        worker.tally.leases_ended(ended)
+        logger.warning(line(task=Task.LEASES, outcome="ended", deliveries=ended))
     return ended
 
 

@@ -20,6 +20,7 @@ from procrastinate.worker import Worker as BellWorker
 from hub import __version__, bell
 from hub.database import DatabaseTrouble, alone, is_current, writing
 from hub.language import _
+from hub.logs import line
 from hub.services import attending, delivering
 from hub.services.delivering import Task
 from hub.wiring import Hub, machine_clock
@@ -144,7 +145,7 @@ class Distributed(Engine):
                 break
             lost = 0 if self._heard_from > before else lost + 1
             self.worker.ail("bell", error)
-            logger.warning("bell=lost error=%s", error)
+            logger.warning(line(task="bell", outcome="lost", error=error))
             await self._pause(AGAIN_AFTER[min(lost, len(AGAIN_AFTER) - 1)])
         await beat
 
@@ -219,7 +220,7 @@ class Distributed(Engine):
                 self._do_unlisted()
         except Exception as error:  # noqa: BLE001 - the database is away for a while; the next second tries again
             self.worker.ail("database", error)
-            logger.warning("beat=missed error=%s", type(error).__name__)
+            logger.warning(line(task="beat", outcome="missed", error=type(error).__name__))
         else:
             self.worker.heal("database")
 

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from hub.database import reading
+from hub.logs import line, seconds
 from hub.services import delivering
 from hub.services.delivering import Agenda, Task
 from hub.wiring import Hub
@@ -108,7 +109,7 @@ class Engine:
             number = job.run(self.worker)
         except Exception as error:  # the clock must go on ticking
             self.worker.ail(job.task, error)
-            logger.exception("job=%s failed", job.task)
+            logger.exception(line(task=job.task, outcome="failed", error=type(error).__name__))
             return 0
         self.worker.heal(job.task)
         return number
@@ -124,7 +125,8 @@ class Engine:
         before, self._drift = self._drift, drift
         if before is not None and abs(drift - before) > JUMP.total_seconds():
             self._claim_again_at = now + self.hub.patience.lease
-            logger.warning("the clock jumped by %.0f s; nothing is claimed for one lease", drift - before)
+            # Nothing is claimed for one lease.
+            logger.warning(line(task="clock", outcome="jumped", by=seconds(drift - before)))
 
     def _finish(self) -> bool:
         """Wait for calls under way up to the deadline; whether all of them ended."""
@@ -133,7 +135,8 @@ class Engine:
         for pool in (self._pool, self._readers):
             pool.shutdown(wait=False, cancel_futures=True)
         if not finished:
-            logger.warning("calls are still under way; their leases will end by themselves")
+            # Their leases will end by themselves.
+            logger.warning(line(task="stop", outcome="calls-under-way"))
         return finished
 
 

@@ -7,8 +7,10 @@ from typing import Final
 
 from hub.database import reading, writing
 from hub.language import _
+from hub.logs import line
 from hub.mail import NotSent
 from hub.services import notifying
+from hub.services.delivering import Task
 from hub.services.notifying import Letter
 from hub.wiring import Hub
 from schedules.worker import Worker
@@ -64,7 +66,7 @@ def _send(hub: Hub, letter: Letter) -> bool:
     except NotSent as error:
         failure = error
     except Exception as error:  # one letter that cannot be made must not keep the others, nor the clock, from going on
-        logger.exception("mail person=%s could not be sent", letter.person_id)
+        logger.exception(line(task=Task.MAIL, person=letter.person_id, outcome="not-made", error=type(error).__name__))
         failure = NotSent(_("An unexpected {kind}: see the log.", kind=type(error).__name__))
     with writing(hub.engine) as session:
         if failure is None:
@@ -72,5 +74,7 @@ def _send(hub: Hub, letter: Letter) -> bool:
         else:
             notifying.note_failure(session, letter, failure, at=hub.now())
     outcome = "sent" if failure is None else "given-up" if failure.lasting else "not-sent"
-    logger.info("mail person=%s notices=%s outcome=%s", letter.person_id, len(letter.notice_ids), outcome)
+    logger.info(
+        line(task=Task.MAIL, person=letter.person_id, notices=len(letter.notice_ids), outcome=outcome, why=failure)
+    )
     return failure is None or not failure.everybody

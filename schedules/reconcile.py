@@ -11,12 +11,13 @@ from typing import Final
 
 from channels import Channel, ChannelError, Receipt
 from hub.database import writing
-from hub.services import delivering, reconciling, resolving
+from hub.domain.delivery import AttemptKind, DeliveryState, OutcomeKind
+from hub.logs import line, seconds
+from hub.services import delivering, gauging, reconciling, resolving
 from hub.services.delivering import Task
 from hub.services.reconciling import Leftover, Question
 from hub.services.resolving import Removal
-from hub.wiring import Hub
-from schedules.asking import ask
+from schedules.asking import ask, word_for
 from schedules.worker import Worker
 
 logger = logging.getLogger("relais.reconcile")
@@ -31,11 +32,12 @@ def reconcile_due(worker: Worker) -> int:
     with writing(hub.engine) as session:
         asked = reconciling.questions(session, at=hub.now(), patience=hub.patience)
     for question in asked:
-        worker.submit(partial(_look, hub, question), what=Task.RECONCILE)
+        worker.submit(partial(_look, worker, question), what=Task.RECONCILE)
     return len(asked)
 
 
-def _look(hub: Hub, question: Question) -> None:
+def _look(worker: Worker, question: Question) -> None:
+    hub = worker.hub
     began_at = hub.now()
     heard = ask(hub, question.account, lambda channel: channel.find(question.message, question.since))
     answer, at = heard.answer, hub.now()
@@ -43,8 +45,23 @@ def _look(hub: Hub, question: Question) -> None:
     with writing(hub.engine) as session:
         state = reconciling.record_look(session, question, answer, began_at=began_at, at=at, patience=hub.patience)
         delivering.let_wait(session, question.account.id, until=heard.wait_until, at=at, patience=hub.patience)
-    found = type(answer).__name__ if isinstance(answer, ChannelError) else len(answer)
-    logger.info("delivery=%s read-back found=%s state=%s", question.delivery_id, found, state)
+        late = gauging.lateness_of(session, question.attempt_id, patience=hub.patience)
+    if state is not None:
+        worker.tally.looked(question.account.network, state)
+    if state is DeliveryState.SENT:
+        worker.tally.sent_late(question.account.network, late)
+    logger.info(
+        line(
+            task=Task.RECONCILE,
+            delivery=question.delivery_id,
+            account=question.account.id,
+            epoch=question.epoch,
+            outcome=word_for(answer, hub),
+            found=None if isinstance(answer, ChannelError) else len(answer),
+            state=state or "too-late-to-count",
+            late=seconds(late.total_seconds()) if state is DeliveryState.SENT else None,
+        )
+    )
 
 
 def take_down_due(worker: Worker) -> int:
@@ -53,18 +70,30 @@ def take_down_due(worker: Worker) -> int:
     with writing(hub.engine) as session:
         removals = resolving.open_removals(session, at=hub.now(), patience=hub.patience)
     for removal in removals:
-        worker.submit(partial(_take_down, hub, removal), what=Task.REMOVE)
+        worker.submit(partial(_take_down, worker, removal), what=Task.REMOVE)
     return len(removals)
 
 
-def _take_down(hub: Hub, removal: Removal) -> None:
+def _take_down(worker: Worker, removal: Removal) -> None:
+    hub = worker.hub
     heard = ask(hub, removal.account, lambda channel: channel.remove(removal.receipt))
     at = hub.now()
     assert removal.account.id is not None
     with writing(hub.engine) as session:
         state = resolving.record_removal(session, removal, heard.answer, at=at, patience=hub.patience)
         delivering.let_wait(session, removal.account.id, until=heard.wait_until, at=at, patience=hub.patience)
-    logger.info("delivery=%s removal state=%s", removal.delivery_id, state)
+    outcome = OutcomeKind(word_for(heard.answer, hub))
+    worker.tally.attempted(removal.account.network, AttemptKind.REMOVE, outcome)
+    logger.info(
+        line(
+            task=Task.REMOVE,
+            delivery=removal.delivery_id,
+            account=removal.account.id,
+            epoch=removal.epoch,
+            outcome=outcome,
+            state=state,
+        )
+    )
 
 
 def tidy_due(worker: Worker) -> int:
@@ -73,17 +102,26 @@ def tidy_due(worker: Worker) -> int:
     with writing(hub.engine) as session:
         taken = reconciling.leftovers(session, at=hub.now())
     for leftover in taken:
-        worker.submit(partial(_tidy, hub, leftover), what=Task.TIDY)
+        worker.submit(partial(_tidy, worker, leftover), what=Task.TIDY)
     return len(taken)
 
 
-def _tidy(hub: Hub, leftover: Leftover) -> None:
+def _tidy(worker: Worker, leftover: Leftover) -> None:
+    hub = worker.hub
     heard = ask(hub, leftover.account, lambda channel: _delete_unseen(channel, leftover))
     answer, at = heard.answer, hub.now()
     with writing(hub.engine) as session:
         reconciling.record_tidying(session, leftover, answer, at=at, patience=hub.patience)
     became = "gone" if answer is None else "kept" if isinstance(answer, ChannelError) else "live"
-    logger.info("delivery=%s draft=%s", leftover.delivery_id, became)
+    logger.info(
+        line(
+            task=Task.TIDY,
+            delivery=leftover.delivery_id,
+            account=leftover.account.id,
+            outcome=word_for(answer, hub),
+            draft=became,
+        )
+    )
 
 
 def _delete_unseen(channel: Channel, leftover: Leftover) -> Sequence[Receipt] | None:

@@ -10,6 +10,8 @@ from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass, field
 from functools import partial
 
+from hub.logs import line
+from hub.metrics import Tally
 from hub.wiring import Hub
 
 logger = logging.getLogger("relais")
@@ -30,6 +32,8 @@ class Worker:
     """Deliveries that this process is working on: their leases are not taken back by itself."""
     may_begin: Callable[[], bool] = lambda: True
     """Whether anything new may be begun: not while stopping, nor after the clock jumped."""
+    tally: Tally = field(default_factory=Tally)
+    """What this process counts of what it did, for /metrics."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _troubles: dict[str, str] = field(default_factory=dict)
     _unrecorded: list[Callable[[], None]] = field(default_factory=list)
@@ -75,7 +79,7 @@ class Worker:
                 task()
             except Exception as error:  # a pool has no one above who would see it
                 self.ail(f"{what} task", error)
-                logger.exception("task=%s failed", what)
+                logger.exception(line(task=what, outcome="failed", error=type(error).__name__))
             else:
                 self.heal(f"{what} task")
 
@@ -111,7 +115,8 @@ class Worker:
         try:
             write()
         except Exception as error:  # a full disk must not lose what the network said
-            logger.exception("an outcome could not be recorded; it is kept and tried again")
+            # The outcome is kept in memory, and written before anything new is begun.
+            logger.exception(line(task=RECORD, outcome="kept", error=type(error).__name__))
             self.ail(RECORD, error)
             with self._lock:
                 self._unrecorded.append(write)

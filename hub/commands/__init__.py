@@ -88,10 +88,8 @@ def run(arguments: Sequence[str] | None = None) -> None:
         if not isinstance(error.__context__, BrokenPipeError):
             raise
         code = _unheard()
-    except Exception as error:
-        if os.environ.get("RELAIS_DEBUG"):
-            raise
-        code = _report_bug(error)
+    except Exception as error:  # noqa: BLE001 - the last net: a bug leaves as a sentence too
+        code = _show_bug(error) if os.environ.get("RELAIS_DEBUG") else _report_bug(error)
     raise SystemExit(code if isinstance(code, int) else 0)
 
 
@@ -157,13 +155,27 @@ def _not_taken(name: str, why: str) -> str:
     return _("{name} cannot be taken: {why}", name=name, why=why)
 
 
+def _trace(error: Exception) -> str:
+    """Where it happened. What failed may have held a token in its hands, and traces are sent to others."""
+    from hub.masking import masked
+
+    return masked("".join(traceback.format_exception(error)))
+
+
+def _show_bug(error: Exception) -> int:
+    from hub.commands import terminal
+
+    sys.stderr.write(_trace(error))
+    return terminal.TROUBLE
+
+
 def _report_bug(error: Exception) -> int:
     from hub.commands import terminal
 
     file = Path(os.environ.get("RELAIS_HOME", ".")) / "relais-error.log"
     try:
         with file.open("a", encoding="utf-8") as log:
-            traceback.print_exception(error, file=log)
+            log.write(_trace(error))
         where = _("Details are in {file}.", file=file)
     except OSError:
         where = _("Set RELAIS_DEBUG=1 to see the details.")

@@ -40,6 +40,8 @@ class Question:
     """Did this message go out on this account since that moment?"""
 
     delivery_id: int
+    attempt_id: int
+    """The try that is asked about."""
     epoch: int
     account: Account
     message: Message
@@ -77,6 +79,7 @@ def questions(session: Session, *, at: datetime, patience: Patience, limit: int 
         asked.append(
             Question(
                 delivery_id=delivery.id,
+                attempt_id=tries[-1].id or 0,
                 epoch=delivery.epoch,
                 account=account,
                 message=delivering.message_of(session, delivery),

@@ -239,6 +239,7 @@ class Removal:
 
     delivery_id: int
     attempt_id: int
+    epoch: int
     account: Account
     receipt: Receipt
 
@@ -278,7 +279,9 @@ def open_removals(session: Session, *, at: datetime, patience: Patience, limit: 
         session.add(attempt)
         session.flush()
         assert attempt.id is not None
-        opened.append(Removal(delivery.id, attempt.id, account, Receipt(delivery.remote_id, delivery.url)))
+        opened.append(
+            Removal(delivery.id, attempt.id, delivery.epoch, account, Receipt(delivery.remote_id, delivery.url))
+        )
     return opened
 
 

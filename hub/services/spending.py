@@ -66,6 +66,29 @@ def uses(
     }
 
 
+def month_of(at: datetime) -> date:
+    """The first day of the month that a moment counts for."""
+    return local_day(at, ZONE).replace(day=1)
+
+
+def posts_this_month(session: Session, *, at: datetime) -> dict[tuple[int, AccountNetwork], int]:
+    """How many posts each account published this month, where a post costs money."""
+    priced = _priced(session)
+    posts = _posts(session, [number for number, _account in priced], since=_begin(month_of(at)))
+    return {(number, account.network): posts.get(number, 0) for number, account in priced}
+
+
+def cost_this_month(session: Session, *, rules: Mapping[Network, Rules], at: datetime) -> dict[int, Decimal]:
+    """Their prices, by account."""
+    accounts = [account for _number, account in _priced(session)]
+    return _costs(session, accounts, rules=rules, since=_begin(month_of(at)))
+
+
+def _priced(session: Session) -> list[tuple[int, Account]]:
+    query = select(Account).where(col(Account.network).in_(PRICED)).order_by(col(Account.id))
+    return [(account.id, account) for account in session.exec(query) if account.id is not None]
+
+
 def too_late(session: Session, account_id: int, *, at: datetime, patience: Patience) -> int:
     """How many waiting deliveries of an account are too late to go out by themselves: a person decides on them."""
     waiting = Delivery.state == DeliveryState.WAITING

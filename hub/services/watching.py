@@ -138,25 +138,15 @@ def _accounts(session: Session, at: datetime) -> Iterator[Sign]:
 
 
 def _deliveries(session: Session, at: datetime) -> Iterator[Sign]:
-    overdue = session.exec(
-        select(func.count())
-        .select_from(Delivery)
-        .join(Account, col(Account.id) == col(Delivery.account_id))
-        .where(
-            Delivery.state == DeliveryState.WAITING,
-            col(Delivery.ready_at) < at - OVERDUE,
-            delivering.callable_account(at),
-            delivering.not_held_up(at),
-        )
-    ).one()
-    if overdue and not delivering.open_hold(session):
+    late = overdue(session, at=at, after=OVERDUE)
+    if late and not delivering.open_hold(session):
         yield Sign(
             "clock",
             Light.RED,
             ngettext(
                 "{count} delivery is overdue: nobody publishes. Start “relais serve”.",
                 "{count} deliveries are overdue: nobody publishes. Start “relais serve”.",
-                overdue,
+                late,
             ),
         )
     review, unknown = (_in_state(session, state) for state in (DeliveryState.REVIEW, DeliveryState.UNKNOWN))
@@ -174,6 +164,21 @@ def _deliveries(session: Session, at: datetime) -> Iterator[Sign]:
             unknown,
         )
         yield Sign("deliveries", Light.AMBER, text)
+
+
+def overdue(session: Session, *, at: datetime, after: timedelta) -> int:
+    """How many deliveries nobody claimed so long after they were due, though nothing stood in their way but a hold."""
+    return session.exec(
+        select(func.count())
+        .select_from(Delivery)
+        .join(Account, col(Account.id) == col(Delivery.account_id))
+        .where(
+            Delivery.state == DeliveryState.WAITING,
+            col(Delivery.ready_at) < at - after,
+            delivering.callable_account(at),
+            delivering.not_held_up(at),
+        )
+    ).one()
 
 
 def _in_state(session: Session, state: DeliveryState) -> int:

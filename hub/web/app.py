@@ -11,17 +11,21 @@ from pathlib import Path
 from fastapi import FastAPI
 from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.staticfiles import StaticFiles
+from prometheus_client import CollectorRegistry
 
 from hub import __version__
-from hub.web import api, portal, problems, staff
+from hub.metrics import registry_for
+from hub.web import api, metrics, portal, problems, staff
 from hub.web.guard import Guard, Turnstile
 from hub.wiring import Hub
 
 STATIC = Path(__file__).parent / "static"
 
 
-def create_app(hub: Hub, *, pulse: Callable[[], object] | None = None) -> FastAPI:
-    """The application; `pulse` tells how the clock is, where one runs in this process."""
+def create_app(
+    hub: Hub, *, pulse: Callable[[], object] | None = None, registry: CollectorRegistry | None = None
+) -> FastAPI:
+    """The application; `pulse` tells how the clock is, `registry` what it counted, where one runs in this process."""
     # FastAPI's own pages of documentation load scripts from elsewhere, which our policy forbids.
     app = FastAPI(
         title="Relais", version=__version__, docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json"
@@ -35,6 +39,9 @@ def create_app(hub: Hub, *, pulse: Callable[[], object] | None = None) -> FastAP
     app.include_router(api.router)
     if find_spec("hub.web.health") is not None:
         app.include_router(import_module("hub.web.health").router)
+    if hub.settings.metrics_token is not None:
+        app.state.registry = registry or registry_for(hub)
+        app.include_router(metrics.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.include_router(portal.router)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)

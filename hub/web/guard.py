@@ -10,6 +10,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from threading import Lock
 from time import perf_counter
 from typing import Final
+from urllib.parse import quote
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -17,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hub.domain.errors import Busy
 from hub.language import LANGUAGES, _, default_language, speaking
+from hub.logs import line
 from hub.web.problems import sorry
 
 log = logging.getLogger("relais.access")
@@ -28,6 +30,9 @@ MOST_FORM_BYTES: Final = 42 * 1024 * 1024
 
 LARGER: Final = (("/api/v1/media", MOST_PICTURE_BYTES), ("/equipe/publications/", MOST_FORM_BYTES))
 """Addresses that take more than others, by how they begin."""
+
+LONGEST_PATH: Final = 500
+"""So much of an address is logged."""
 
 PRIVATE: Final = ("/api/", "/equipe")
 """What is behind these is kept by no browser and no proxy, unless the answer itself says how."""
@@ -65,8 +70,9 @@ class Guard:
         with speaking(asked_language(Headers(scope=scope).get("accept-language", ""))):
             try:
                 await self._guarded(scope, receive, send_guarded)
-            except Exception:  # the last net: a bug is told as one, with the headers of every answer
-                log.exception("method=%s path=%s outcome=bug", scope["method"], _loggable(scope["path"]))
+            except Exception as error:  # the last net: a bug is told as one, with the headers of every answer
+                path, kind = _loggable(scope["path"]), type(error).__name__
+                log.exception(line(method=scope["method"], path=path, outcome="bug", error=kind))
                 if not answered:
                     sentence = _("This was not expected. Nothing half-done was kept; the log of Relais says more.")
                     await sorry(scope, 500, sentence)(scope, receive, send_guarded)
@@ -74,7 +80,7 @@ class Guard:
         milliseconds = round((perf_counter() - began) * 1000)
         status = answered[0] if answered else 0
         path = _loggable(scope["path"])
-        log.info("method=%s path=%s status=%s ms=%s", scope["method"], path, status, milliseconds)
+        log.info(line(method=scope["method"], path=path, status=status, ms=milliseconds))
 
     async def _guarded(self, scope: Scope, receive: Receive, send: Send) -> None:
         most = next((size for start, size in LARGER if scope["path"].startswith(start)), MOST_BYTES)
@@ -99,7 +105,8 @@ class Guard:
 
 
 def _loggable(path: str) -> str:
-    return SECRET_TAIL.sub(r"\1…", path)
+    """As it was asked for, in letters that cannot make a second line, nor another word of this one."""
+    return SECRET_TAIL.sub(r"\1…", quote(path[:LONGEST_PATH]))
 
 
 def _counted(receive: Receive, most: int) -> Receive:

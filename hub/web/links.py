@@ -7,8 +7,10 @@ from datetime import datetime
 
 from hub.domain.person import Person
 from hub.domain.sign_in import Purpose
+from hub.logs import line
 from hub.mail import NotSent
 from hub.services import letters
+from hub.services.delivering import Task
 from hub.wiring import Hub
 
 logger = logging.getLogger("relais.mails")
@@ -25,6 +27,7 @@ def send_link(hub: Hub, person: Person, purpose: Purpose, plain: str, *, at: dat
     try:
         hub.mailer.send(write(person, link_of(hub, plain), at=at))
     except NotSent as error:
-        logger.warning("mail person=%s link=%s outcome=not-sent: %s", person.id, purpose.value, error)
+        logger.warning(line(task=Task.MAIL, person=person.id, link=purpose, outcome="not-sent", why=error))
         return False
+    logger.info(line(task=Task.MAIL, person=person.id, link=purpose, outcome="sent"))
     return True

@@ -17,6 +17,7 @@ from starlette.types import Scope
 from hub.database import DatabaseTrouble, explained
 from hub.domain.errors import Busy, FieldProblem, HubError, Invalid, NotAllowed, NotFound, NotSignedIn, WrongState
 from hub.language import N_, _
+from hub.logs import line
 from hub.web.arriving import entrance_answer
 from hub.web.pages import page
 
@@ -221,6 +222,6 @@ def _of_database(request: Request, error: Exception) -> Response:
             raise error
     except (DatabaseTrouble, PoolTimeout) as trouble:
         # Where the database is and what its driver says is for the log: anybody at all may be asking.
-        log.error("outcome=database-trouble: %s", trouble)  # noqa: TRY400
+        log.error(line(outcome="database-trouble", why=trouble))  # noqa: TRY400
         sentence = _("The database cannot be used right now. Nothing was kept; try again in a moment.")
         return _answer(request, 503, sentence, headers={"Retry-After": "5"})

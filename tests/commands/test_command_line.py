@@ -56,3 +56,22 @@ def test_a_reader_who_goes_away_is_no_failure(hub_file: Path, arguments: tuple[s
     os.close(pipe)
 
     assert (ran.returncode, ran.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("debug", ["", "1"], ids=["file", "terminal"])
+def test_a_bug_is_told_without_the_secrets_that_it_had_in_its_hands(relais, monkeypatch, tmp_path, debug):
+    address = "postgresql+psycopg://relais:planted-word@127.0.0.1:9/relais"
+    monkeypatch.setenv("RELAIS_DATABASE_URL", address)
+    monkeypatch.setenv("RELAIS_DEBUG", debug)
+
+    def fail(*_ignored: object, **_more: object) -> None:
+        raise RuntimeError(f"{address} with planted-word and access_token=EAAUplanted")
+
+    monkeypatch.setattr("hub.wiring.wire", fail)
+    ran = relais("doctor")
+
+    file = tmp_path / "relais-error.log"
+    told = ran.err + (file.read_text(encoding="utf-8") if file.exists() else "")
+    assert (ran.code, file.exists()) == (1, not debug)
+    assert "RuntimeError: postgresql+psycopg://relais:***@127.0.0.1:9/relais with *** and access_token=***" in told
+    assert "planted" not in told

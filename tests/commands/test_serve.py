@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import threading
@@ -53,6 +54,25 @@ def test_it_starts_answers_and_stops_cleanly(home: Path) -> None:
     assert [line for line in process.err if "job" in line] == []
     assert (answer.status_code, answer.json()["status"], answer.json()["ill"]) == (200, "ok", {})
     assert (code, [line for line in process.err if "Traceback" in line]) == (0, [])
+
+
+def test_it_hands_out_metrics_to_whoever_shows_the_token_and_logs_as_json_when_told(home: Path) -> None:
+    token = "watchers-token-5d1e"
+    settings = {"RELAIS_METRICS_TOKEN": token, "RELAIS_LOG_FORMAT": "json"}
+    with running("serve", "--port", "0", home=home, **settings) as process:
+        url = address_in(process.wait_for("Relais listens on"))
+
+        refused = httpx.get(f"{url}/metrics", trust_env=False)
+        told = httpx.get(f"{url}/metrics", trust_env=False, headers={"Authorization": f"Bearer {token}"})
+        process.stop()
+
+    lines = [json.loads(line) for line in process.err]
+    assert (refused.status_code, told.status_code) == (401, 200)
+    wanted = ("relais_clock_alive 1.0", "relais_overdue 0.0", "relais_tick_age_seconds ", "relais_attempts_total{")
+    assert [name for name in wanted if name not in told.text] == []
+    answers = [(one["logger"], one["level"], one["path"], one["status"]) for one in lines if "path" in one]
+    assert answers == [("relais.access", "INFO", "/metrics", 401), ("relais.access", "INFO", "/metrics", 200)]
+    assert token not in "".join(process.err)
 
 
 def test_ctrl_c_stops_it_as_cleanly(home: Path) -> None:

@@ -18,6 +18,7 @@ HEAVY = (
     "facebook",
     "fastapi",
     "httpx",
+    "prometheus_client",
     "pydantic",
     "rich",
     "sqlalchemy",
@@ -63,6 +64,29 @@ def test_help_is_shown_without_waiting_for_what_is_heavy(tmp_path: Path) -> None
     assert told.returncode == 0, told.stderr
     assert "init" in told.stdout
     assert [name for name in HEAVY if name in told.stderr.split()] == []
+
+
+LOUD = frozenset({"debug", "info", "warning", "error", "exception", "critical"})
+MADE_BY_ITSELF = "schedules/engine.py"
+"""Says of its own clock what is no outcome of anything."""
+
+
+def test_every_line_of_log_is_made_of_words_and_values() -> None:
+    free = []
+    for path in modules(*FLOORS):
+        for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
+            said = node.func if isinstance(node, ast.Call) else None
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(said, ast.Attribute)
+                and ast.unparse(said.value) in {"log", "logger", "logging"}
+                and said.attr in LOUD
+                and ast.unparse(node.args[0]) != "told"
+                and not ast.unparse(node.args[0]).startswith("line(")
+            ):
+                free.append(f"{path}:{node.lineno}")
+
+    assert [one for one in free if not one.startswith(MADE_BY_ITSELF)] == []
 
 
 def test_every_room_says_what_it_is() -> None:

@@ -636,6 +636,21 @@ def test_without_an_app_the_dialog_is_not_offered(browse: Browse, stage: Stage):
     assert browser.get("/equipe/comptes/facebook/connexion", follow=False).status_code == 409
 
 
+def test_a_check_is_told_in_one_line_of_log(browse: Browse, stage: Stage, caplog: pytest.LogCaptureFixture):
+    caplog.set_level("INFO", logger="relais.accounts")
+    browser, number = browse("coordinator"), stage.accounts["rennes"]
+
+    browser.post(at(stage, "rennes", "/verification"))
+    change(stage, "rennes", secret=stage.hub.vault.seal(number, {"token": "EAAUoutdated"}))
+    browser.post(at(stage, "rennes", "/verification"))
+
+    lines = [record.getMessage() for record in caplog.records if record.name == "relais.accounts"]
+    assert lines == [
+        f"task=check account={number} outcome=green findings=ok state=active",
+        f"task=check account={number} outcome=red findings=token_invalid state=active",
+    ]
+
+
 def test_no_page_message_log_or_audit_holds_a_secret(
     dialog: Dialog, stage: Stage, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ):

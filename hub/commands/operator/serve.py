@@ -74,22 +74,28 @@ def run(hub: Hub, door: socket.socket, *, ready: Callable[[], None] | None = Non
 
     `ready` is done once the door is open; by default, the address is told and the log shown.
     """
-    import logging
     import signal
 
     import uvicorn
 
+    from hub import logs
     from hub.commands import terminal
     from hub.database import on_server
+    from hub.metrics import registry_for
     from hub.web.app import create_app
     from schedules import runner
 
     if ready is None:
-        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+        logs.set_up(hub.settings.log_format)
+    else:
+        logs.keep_secrets()
     # On a shared database, workers publish: whoever serves pages never does.
     engine = None if on_server(hub.engine) else runner.build(hub)
+    pulse = engine.pulse if engine else None
+    registry = registry_for(hub, tally=engine.worker.tally if engine else None, beat=pulse)
     config = uvicorn.Config(
-        create_app(hub, pulse=engine.pulse if engine else None),
+        create_app(hub, pulse=pulse, registry=registry),
+        log_config=None,  # its lines join ours
         log_level="warning",
         access_log=False,
         server_header=False,

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from hub.language import _
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hub.wiring import Hub
+    from schedules.distributed import Distributed
 
 
-def worker() -> None:
+def worker(
+    metrics: Annotated[
+        int | None,
+        typer.Option(help=_("Port of 127.0.0.1 at which Prometheus reads this worker's figures."), min=1, max=65535),
+    ] = None,
+) -> None:
     """Publish what is due, beside other workers, until stopped."""
     from hub.commands.operator.opening import open_hub, require_keys
     from hub.database import on_server
@@ -25,22 +35,23 @@ def worker() -> None:
             )
         )
     require_keys(hub)
-    run(hub)
+    run(hub, metrics)
 
 
-def run(hub: Hub) -> None:
+def run(hub: Hub, metrics: int | None = None) -> None:
     """Hear bells until a signal; calls under way are finished up to their deadline."""
-    import logging
     import signal
 
+    from hub import logs
     from hub.commands import terminal
     from schedules import runner
     from schedules.distributed import Distributed
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    logs.set_up(hub.settings.log_format)
     engine = Distributed(hub, runner.JOBS)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_ignored: engine.tell_to_stop())
+    end_metrics = _show_metrics(engine, metrics)
     terminal.say(
         _("This worker publishes what is due from {where}. Ctrl-C stops it.",
           where=hub.engine.url.render_as_string(hide_password=True))
@@ -49,4 +60,20 @@ def run(hub: Hub) -> None:
         engine.run()
     finally:
         engine.stop()
+        end_metrics()
         hub.engine.dispose()
+
+
+def _show_metrics(engine: Distributed, port: int | None) -> Callable[[], None]:
+    """Hand out what this process counts; returns what ends that."""
+    if port is None:
+        return lambda: None
+    from hub.domain.errors import Invalid
+    from hub.metrics import registry_for, show_on
+
+    try:
+        return show_on(registry_for(engine.hub, tally=engine.worker.tally, beat=engine.pulse), port)
+    except OSError as error:
+        raise Invalid(
+            _("Port {port} cannot be opened: {why}. Choose another one with --metrics.", port=port, why=error.strerror)
+        ) from error

@@ -18,6 +18,7 @@ from hub.services.connecting import STATE_NAMES
 from hub.services.covering import Health
 from hub.services.linking import Grant
 from hub.services.tending import HEALTH_NAMES, LEAVE_NAMES, Tended
+from hub.web.checks import check_account
 from hub.web.deps import Id, Now, ReadDb, TheHub
 from hub.web.forms import Form, TypedForm
 from hub.web.pages import go, page, spoken
@@ -109,7 +110,7 @@ def _by_dialog(hub: Hub, one: Tended) -> bool:
 @router.post("/comptes/{account_id}/verification")
 def check(account_id: Id, request: Request, visit: Inside, hub: TheHub) -> Response:
     """Ask the network how the account is, and show what it said."""
-    account = connecting.check_account(hub, account_id, by=visit.actor)
+    account = check_account(hub, account_id, by=visit.actor)
     return go(request, address(account_id), check_said(account))
 
 
@@ -186,7 +187,7 @@ def renew(account_id: Id, request: Request, visit: Inside, hub: TheHub, now: Now
 
 def renewed(hub: Hub, visit: Visit, account_id: int) -> str:
     """Check an account that has new keys, and say what to do now."""
-    account = connecting.check_account(hub, account_id, by=visit.actor)
+    account = check_account(hub, account_id, by=visit.actor)
     if account.light == Light.RED:
         return _("{account} has new keys, but cannot publish yet: read below what to do.", account=account.name)
     if account.state.value == "active":

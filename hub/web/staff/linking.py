@@ -17,6 +17,7 @@ from hub.services import connecting, consenting, geotargeting, linking
 from hub.services.consenting import Kept, LostWay
 from hub.services.findings import UNANSWERED
 from hub.services.linking import Grant, Offer
+from hub.web.checks import check_account
 from hub.web.deps import Id, Now, TheHub
 from hub.web.forms import Form, TypedForm, filled
 from hub.web.pages import go, page
@@ -251,7 +252,7 @@ def _checked(request: Request, hub: Hub, visit: Visit, numbers: list[int]) -> Re
     """Look how the linked pages are, and lead on; a network that does not answer is not asked for each of them."""
     checked: list[Account] = []
     for number in numbers[:MOST_CHECKED]:
-        checked.append(connecting.check_account(hub, number, by=visit.actor))
+        checked.append(check_account(hub, number, by=visit.actor))
         if any(found["code"] in UNANSWERED for found in checked[-1].findings):
             break
     if len(numbers) == 1:
@@ -286,7 +287,7 @@ def add_on_x(request: Request, visit: Inside, hub: TheHub, now: Now, form: Typed
         names = {"secret": X_KEYS[0], "remote_id": "number"}
         told = to_paste_again(form.refused(error, names=names), X_KEYS)
         return _x_page(request, hub, visit, told, status=422)
-    account = connecting.check_account(hub, account_id, by=visit.actor)
+    account = check_account(hub, account_id, by=visit.actor)
     if account.light == Light.RED:
         sentence = _("{account} was added, but cannot publish yet: read below what to do.", account=account.name)
     else:
