@@ -37,7 +37,7 @@ from hub.web.app import create_app
 from hub.wiring import Hub, wire
 from schedules import runner
 from schedules.asking import ask as ask_network
-from schedules.engine import Embedded
+from schedules.embedded import Embedded
 from tests.post_office import PostOffice, open_office
 from tests.schedules.conftest import DUE, Room, wall
 from tests.stage import PASSWORD, Stage, build_stage, serving
