@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from channels import Channel, ChannelError, Deadline, Prepared, Receipt, Uncertain, Unreachable
 from hub.database import writing
-from hub.services import approving, delivering
+from hub.services import approving, delivering, pacing
 from hub.services.delivering import Claim, Task, Work
 from hub.wiring import Hub
 from schedules.asking import Heard, ask
@@ -82,7 +82,7 @@ def _attempt(worker: Worker, claim: Claim) -> None:
         at = hub.now()
         with writing(hub.engine) as session:
             state = delivering.record(session, work, outcome, at=at, patience=hub.patience, jitter=jitter)
-            delivering.let_wait(session, claim.account_id, until=heard.wait_until, at=at, patience=hub.patience)
+            pacing.heed(session, work.account, heard.pace, at=at, patience=hub.patience)
         logger.info(
             "delivery=%s account=%s epoch=%s outcome=%s state=%s",
             work.delivery_id,

@@ -11,7 +11,7 @@ from typing import Final
 
 from channels import Channel, ChannelError, Receipt
 from hub.database import writing
-from hub.services import delivering, reconciling, resolving
+from hub.services import pacing, reconciling, resolving
 from hub.services.delivering import Task
 from hub.services.reconciling import Leftover, Question
 from hub.services.resolving import Removal
@@ -39,10 +39,9 @@ def _look(hub: Hub, question: Question) -> None:
     began_at = hub.now()
     heard = ask(hub, question.account, lambda channel: channel.find(question.message, question.since))
     answer, at = heard.answer, hub.now()
-    assert question.account.id is not None
     with writing(hub.engine) as session:
         state = reconciling.record_look(session, question, answer, began_at=began_at, at=at, patience=hub.patience)
-        delivering.let_wait(session, question.account.id, until=heard.wait_until, at=at, patience=hub.patience)
+        pacing.heed(session, question.account, heard.pace, at=at, patience=hub.patience)
     found = type(answer).__name__ if isinstance(answer, ChannelError) else len(answer)
     logger.info("delivery=%s read-back found=%s state=%s", question.delivery_id, found, state)
 
@@ -60,10 +59,9 @@ def take_down_due(worker: Worker) -> int:
 def _take_down(hub: Hub, removal: Removal) -> None:
     heard = ask(hub, removal.account, lambda channel: channel.remove(removal.receipt))
     at = hub.now()
-    assert removal.account.id is not None
     with writing(hub.engine) as session:
         state = resolving.record_removal(session, removal, heard.answer, at=at, patience=hub.patience)
-        delivering.let_wait(session, removal.account.id, until=heard.wait_until, at=at, patience=hub.patience)
+        pacing.heed(session, removal.account, heard.pace, at=at, patience=hub.patience)
     logger.info("delivery=%s removal state=%s", removal.delivery_id, state)
 
 

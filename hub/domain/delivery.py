@@ -220,6 +220,14 @@ class OutcomeKind(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Breadth(StrEnum):
+    """Who waits when a network asks for it; the values are those of `channels.Breadth`."""
+
+    ACCOUNT = "account"
+    APP = "app"
+    READS = "reads"
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What a try came to, apart from any network's words for it."""
@@ -229,6 +237,9 @@ class Outcome:
     remote_id: str | None = None
     url: str | None = None
     until: datetime | None = None
+    stated: bool = True
+    """Whether the network said until when; else `until` is our own guess."""
+    breadth: Breadth = Breadth.ACCOUNT
     code: str | None = None
     http_status: int | None = None
     trace_id: str | None = None
@@ -247,7 +258,8 @@ class Patience:
     longest_setback: timedelta = timedelta(minutes=15)
     most_setbacks: int = 8
     rate_wait: timedelta = timedelta(minutes=15)
-    """When the network does not say how long."""
+    """When the network does not say how long; doubled with every refusal in a row."""
+    longest_rate_wait: timedelta = timedelta(hours=4)
     block_rest: timedelta = timedelta(hours=6)
     looks: tuple[timedelta, ...] = (timedelta(0), timedelta(seconds=15), timedelta(seconds=60), timedelta(minutes=5))
     """When to read back, counted from the moment the outcome became unknown."""

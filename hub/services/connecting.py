@@ -17,6 +17,7 @@ from hub.domain.account import (
     Account,
     AccountNetwork,
     AccountState,
+    app_key_of,
     can_see_account,
     require_account_keeper,
 )
@@ -218,6 +219,7 @@ def _seal(account: Account, vault: Vault | None, secret: Mapping[str, str]) -> N
     assert account.id is not None
     if secret:
         assert vault is not None
+        account.app_key = app_key_of(account.network, secret)
         account.secret = vault.seal(account.id, {name: value.strip() for name, value in secret.items()})
 
 

@@ -63,6 +63,7 @@ DEEDS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
             "account.resume": N_("resumed an account"),
             "account.rest": N_("let an account rest: the network refuses its authorisation"),
             "account.block": N_("noted that the network blocks an account"),
+            "account.app-wait": N_("was asked to wait, for all accounts of an app"),
         },
     ),
     "person": (

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import select
 
-from channels.sandbox.faults import Fault, Faults, named
+from channels.sandbox.faults import Fault, Faults, named, usage
 from channels.sandbox.server import Sandbox
 from hub.database import reading, writing
 from hub.domain.account import AccountState
@@ -190,8 +190,7 @@ def test_an_expired_token_rests_its_page_only_and_nothing_is_lost(road: Road) ->
 
 def test_a_page_whose_use_is_nearly_up_is_left_alone_for_as_long_as_it_asks(road: Road) -> None:
     page = road.account("rennes").remote_id
-    usage = named("usage_high")
-    road.play(replace(usage, method="POST", path=f"/{page}/feed$"))
+    road.play(usage(97, page=page, method="POST", path=f"/{page}/feed$"))
     made = [road.approve_one("Un"), road.approve_one("Deux")]
 
     road.run_at(DUE)
