@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -110,6 +111,42 @@ class AppWait(Table, table=True):
     """No reading before this moment; publishing goes on."""
     reason: str
     """Why, in words: our own, or the network's."""
+
+
+OPTIONS: Final[Mapping[AccountNetwork, Mapping[str, type]]] = {
+    AccountNetwork.FACEBOOK: {"two_step": bool},
+    AccountNetwork.X: {"verified": bool, "posts_a_day": int, "posts_a_half_hour": int},
+    AccountNetwork.PORTAL: {},
+}
+"""What can be chosen for an account, by network (docs/connecting.md says what each is for)."""
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """How many posts a network takes of one account."""
+
+    a_day: int
+    a_half_hour: int
+
+
+UNVERIFIED: Final = Allowed(a_day=50, a_half_hour=50)
+VERIFIED: Final = Allowed(a_day=2400, a_half_hour=50)
+"""X's caps as they were seen in May 2026: 2,400 posts a day, cut into 48 half hours; 50 a day without verification."""
+
+
+def posts_allowed(account: Account) -> Allowed | None:
+    """How many posts its network takes of an account, by its options; None where no cap is known."""
+    if account.network is not AccountNetwork.X:
+        return None
+    usual = VERIFIED if account.options.get("verified") is True else UNVERIFIED
+    return Allowed(
+        _positive(account.options.get("posts_a_day"), usual.a_day),
+        _positive(account.options.get("posts_a_half_hour"), usual.a_half_hour),
+    )
+
+
+def _positive(value: object, usual: int) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else usual
 
 
 def app_key_of(network: AccountNetwork, secret: Mapping[str, str]) -> str | None:

@@ -334,6 +334,12 @@ def may_say_not_sent(delivery: Delivery, began_at: datetime, deadline_at: dateti
     return began_at >= since + patience.sure_after and began_at >= deadline_at and lease_over
 
 
+def too_late_at(delivery: Delivery, patience: Patience) -> datetime:
+    """The first moment at which a delivery no longer goes out by itself; see `lateness`."""
+    moment = min(delivery.useless_after, delivery.due_at + patience.too_late) + timedelta(seconds=1)
+    return moment if delivery.excused_until is None else max(moment, delivery.excused_until + timedelta(seconds=1))
+
+
 def lateness(delivery: Delivery, at: datetime, patience: Patience) -> str | None:
     """Why a delivery must not go out by itself any more, or None."""
     if delivery.excused_until is not None and at <= delivery.excused_until:

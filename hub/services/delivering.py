@@ -44,7 +44,7 @@ from hub.domain.post import Approval, ApprovalLine, Post, PostMedia, PostState
 from hub.domain.reach import first_slot
 from hub.domain.table import Moment
 from hub.language import _
-from hub.services import connecting, geotargeting, pacing
+from hub.services import connecting, geotargeting, pacing, rationing
 from hub.services.pacing import callable_account as callable_account
 from hub.services.pacing import let_wait as let_wait
 
@@ -142,7 +142,7 @@ def claim(
         conditions.append(col(Delivery.account_id).not_in(worked_on))
     else:
         conditions.append(col(Delivery.account_id) == account_id)
-    order = (col(Delivery.ready_at), col(Delivery.due_at), col(Delivery.id))
+    order = (col(Delivery.due_at), col(Delivery.id))
     place = func.row_number().over(partition_by=col(Delivery.account_id), order_by=order).label("place")
     due = (
         select(Delivery.id, place)
@@ -192,7 +192,7 @@ def open_attempt(
         return None
     account = session.get(Account, delivery.account_id)
     assert account is not None
-    waits = not account.may_call(at) or pacing.app_waits(session, account, at=at)
+    waits = not account.may_call(at) or pacing.wait_until(session, account, at=at) is not None
     if waits or open_hold(session) or (delivery.lease_until and delivery.lease_until <= at):
         put_back(session, claim, ready_at=at)
         return None
@@ -206,6 +206,12 @@ def open_attempt(
     if reason := (_no_longer_approved(session, delivery) or _useless_gate(delivery, account, sandboxed)):
         change_if(session, claim.delivery_id, claim.epoch, [S.CLAIMED], state=S.CANCELLED, reason=reason)
         note(session, "delivery.cancel", f"delivery:{delivery.id}", by=CLOCK, at=at, after={"reason": reason})
+        return None
+    if place := rationing.free_at(session, account, at=at):
+        until, why = place
+        delivery.state, delivery.owner, delivery.lease_until = S.WAITING, None, None
+        rationing.wait(delivery, until=until, why=why, patience=patience)
+        rationing.put_off(session, delivery.account_id, until=until, why=why, at=at, patience=patience)
         return None
     message = message_of(session, delivery)
     plain = not message.pictures and message.targeting is None

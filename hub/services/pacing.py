@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -48,17 +49,21 @@ def _app_is_free(moment: Any, at: datetime) -> ColumnElement[bool]:
     return app.not_in(select(AppWait.app_key).where(col(moment) > at))
 
 
-def app_waits(session: Session, account: Account, *, at: datetime) -> bool:
-    """Whether the app that an account speaks through makes no call now."""
+def wait_until(session: Session, account: Account, *, at: datetime, to_read: bool = False) -> datetime | None:
+    """Until when no call may be made as this account (or only nothing read); None when it may be made now."""
     app = session.get(AppWait, account.app)
-    return app is not None and app.not_before is not None and app.not_before > at
-
-
-def reads_wait_until(session: Session, account: Account, *, at: datetime) -> datetime | None:
-    """Until when nothing may be read as this account; None when it may be read now."""
-    app = session.get(AppWait, account.app)
-    moments = [account.not_before, app and app.not_before, app and app.reads_not_before]
+    moments = [account.not_before, app and app.not_before, app and to_read and app.reads_not_before]
     return max((moment for moment in moments if moment and moment > at), default=None)
+
+
+def waits(session: Session, accounts: Iterable[Account], *, at: datetime) -> dict[int, datetime]:
+    """Until when each of these accounts makes no call; those that may be called are absent."""
+    apps = {app.app_key: app.not_before for app in session.exec(select(AppWait).where(col(AppWait.not_before) > at))}
+    found = {
+        account.id or 0: [moment for moment in (account.not_before, apps.get(account.app)) if moment and moment > at]
+        for account in accounts
+    }
+    return {number: max(moments) for number, moments in found.items() if moments}
 
 
 # --- Waiting ----------------------------------------------------------------------------------------------------

@@ -70,7 +70,7 @@ def questions(session: Session, *, at: datetime, patience: Patience, limit: int 
         ).all()
         assert account is not None
         assert delivery.id is not None
-        if (until := pacing.reads_wait_until(session, account, at=at)) is not None:
+        if (until := pacing.wait_until(session, account, at=at, to_read=True)) is not None:
             _wait_with_account(session, delivery, until, at=at, patience=patience)
             continue
         delivery.look_at = at + patience.lease

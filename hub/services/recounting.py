@@ -57,6 +57,7 @@ DEEDS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
         {
             "account.add": N_("connected an account"),
             "account.rename": N_("renamed an account"),
+            "account.options": N_("chose how an account is used"),
             "account.renew": N_("renewed the keys of an account"),
             "account.check": N_("found an account changed"),
             "account.pause": N_("paused an account"),
