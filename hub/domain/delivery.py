@@ -362,6 +362,18 @@ class Action(StrEnum):
     REMOVE = "remove"
 
 
+WHY_NONE: Final[Mapping[DeliveryState, str]] = {
+    S.WAITING: N_("It waits for its time. To stop it, withdraw the post."),
+    S.CLAIMED: N_("It is about to go out. Look again in a minute."),
+    S.SENDING: N_("It is going out. Look again in a minute."),
+    S.UNKNOWN: N_("The network is being asked whether it is there. Look again in a few minutes."),
+    S.SENT: N_("It is being taken down. Look again in a minute."),
+    S.CANCELLED: N_("It was cancelled and will not go out. To say it after all, copy the post."),
+    S.REMOVED: N_("It was taken down. To say it again, copy the post."),
+}
+"""Why a person can do nothing about a delivery, and what they can do instead."""
+
+
 def actions(delivery: Delivery) -> list[Action]:
     """What a person may do about a delivery in its present state."""
     match delivery.state:
