@@ -56,7 +56,7 @@ class Ration:
     @property
     def sentence(self) -> str:
         """How many posts are left, in words."""
-        return _("{left} of {most} posts are left in {span}.", left=self.left, most=self.most, span=self.name)
+        return _("Posts left in {span}: {left} of {most}.", left=self.left, most=self.most, span=self.name)
 
     def told(self) -> dict[str, int]:
         """The same as data for programs."""
@@ -110,7 +110,7 @@ def free_at(session: Session, account: Account, *, at: datetime) -> tuple[dateti
     assert account.id is not None
     connecting.get_account(session, account.id, lock=True)
     found = [
-        (moment + span, _("It waits: {account} takes {count} posts in {span}, and they are out.",
+        (moment + span, _("It waits: the posts that {account} may make in {span} ({count}) are out.",
                           account=account.name, count=most, span=_(SPANS[span])))
         for span, most in spans.items()
         if (moment := _oldest_in_the_way(session, account.id, most, since=at - span)) is not None

@@ -364,7 +364,7 @@ def test_what_x_still_takes_of_an_account_is_told_and_can_be_chosen(relais, sand
 
     assert (chosen.code, chosen.out) == (0, "ij_bretagne: posts_a_half_hour=20, verified=true\n")
     assert x["rations"] == [{"minutes": 1440, "most": 2400, "used": 0}, {"minutes": 30, "most": 20, "used": 0}]
-    assert "20 of 20 posts are left in half an hour." in relais("account", "check", "x:FR").out
+    assert "Posts left in half an hour: 20 of 20." in relais("account", "check", "x:FR").out
     assert "20" in relais("account", "list").out.splitlines()[-1].split()
 
 

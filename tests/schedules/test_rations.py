@@ -52,7 +52,7 @@ def test_what_is_too_much_for_half_an_hour_waits_for_the_next_in_the_order_of_it
     room.run_at(DUE + timedelta(minutes=65))
 
     assert first == ["Numéro 0", "Numéro 1"]
-    assert reasons == {"It waits: Page x takes 2 posts in half an hour, and they are out."}
+    assert reasons == {"It waits: the posts that Page x may make in half an hour (2) are out."}
     assert (too_early, second) == (2, ["Numéro 0", "Numéro 1", "Numéro 2", "Numéro 3"])
     assert [room.state(one) for one in made] == [S.SENT] * 5
     assert [room.delivery(one).reason for one in made] == [None] * 5
@@ -153,5 +153,5 @@ def test_figures_and_reading_back_do_not_wait_for_a_place(room: Room) -> None:
 
 
 def test_what_is_left_is_said_in_words_and_never_below_nothing() -> None:
-    assert Ration(SLICE, most=50, used=12).sentence == "38 of 50 posts are left in half an hour."
+    assert Ration(SLICE, most=50, used=12).sentence == "Posts left in half an hour: 38 of 50."
     assert Ration(DAY, most=2, used=5).left == 0
