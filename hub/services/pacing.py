@@ -168,7 +168,8 @@ def _put_off_app(
     if before is not None and before >= until:
         return
     setattr(app, name, until)
-    app.reason = reason
+    if name != "slow_until":  # which is no wait that would need a reason
+        app.reason = reason
     begins = before is None or before <= at
     if begins and name != "slow_until" and until - at >= patience.rate_wait:
         after = {"app": account.app, "what": name, "until": until.isoformat(), "reason": reason}

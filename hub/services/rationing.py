@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, and_, distinct, or_
 from sqlmodel import Session, col, func, select
 
 from hub.domain.account import Account, posts_allowed
 from hub.domain.delivery import Attempt, AttemptKind, Delivery, DeliveryState, OutcomeKind, Patience, too_late_at
+from hub.domain.table import Moment
 from hub.language import N_, _
 from hub.services import connecting
 
@@ -29,7 +30,10 @@ MADE_NOTHING: Final = (
     OutcomeKind.BLOCK.value,
     OutcomeKind.DUPLICATE.value,
 )
-"""Outcomes by which the network itself says that there is no post; a try of which nobody knows counts."""
+"""Outcomes by which the network itself says that there is no post."""
+
+NOT_OUT: Final = (DeliveryState.WAITING, DeliveryState.CLAIMED, DeliveryState.FAILED)
+"""Where a delivery stands of which it is known that no try showed anything: a doubtful try counts no more."""
 
 MOST_MOVED: Final = 1000
 """How many deliveries are put off together; the others find out by themselves."""
@@ -82,7 +86,7 @@ def rations(session: Session, accounts: Collection[Account], *, at: datetime) ->
 def _used(session: Session, *, since: datetime) -> dict[int, int]:
     # Of all accounts: a day has few attempts, and naming accounts would have databases begin with their deliveries.
     query = (
-        select(Delivery.account_id, func.count())
+        select(Delivery.account_id, func.count(distinct(col(Delivery.id))))
         .join(Attempt, col(Attempt.delivery_id) == col(Delivery.id))
         .where(*_counted(since))
         .group_by(col(Delivery.account_id))
@@ -91,11 +95,13 @@ def _used(session: Session, *, since: datetime) -> dict[int, int]:
 
 
 def _counted(since: datetime) -> tuple[ColumnElement[bool], ...]:
+    """Tries that made a post, or may have: whatever is under way, and whatever nobody knows yet."""
     known = col(Attempt.outcome)
+    doubtful = and_(known.not_in(MADE_NOTHING), col(Delivery.state).not_in(NOT_OUT))
     return (
         col(Attempt.started_at) > since,
         col(Attempt.kind) == AttemptKind.PUBLISH,
-        known.is_(None) | known.not_in(MADE_NOTHING),
+        or_(known.is_(None), known == OutcomeKind.OK.value, doubtful),
     )
 
 
@@ -120,11 +126,13 @@ def free_at(session: Session, account: Account, *, at: datetime) -> tuple[dateti
 
 def _oldest_in_the_way(session: Session, account_id: int, most: int, *, since: datetime) -> datetime | None:
     """The try which, once it is long enough ago, makes room for one more; None while there is room."""
+    latest = func.max(col(Attempt.started_at), type_=Moment)
     query = (
-        select(Attempt.started_at)
+        select(latest)
         .join(Delivery, col(Delivery.id) == col(Attempt.delivery_id))
         .where(Delivery.account_id == account_id, *_counted(since))
-        .order_by(col(Attempt.started_at).desc(), col(Attempt.id).desc())
+        .group_by(col(Delivery.id))  # however many tries it took, a delivery is one post
+        .order_by(latest.desc())
         .offset(most - 1)
         .limit(1)
     )

@@ -101,6 +101,19 @@ def test_a_try_counts_unless_the_network_says_that_nothing_came_of_it(
     assert left(room) == {DAY: 50 - counts, SLICE: 50 - counts}
 
 
+def test_what_was_read_back_and_is_not_there_counts_no_more_and_many_tries_of_one_post_count_once(room: Room) -> None:
+    choose(room, posts_a_half_hour=1)
+    delivery = on_x(room, "Un")
+    for _ in range(2):
+        room.channel("x").fail_next(Uncertain("No answer came."))
+
+    room.clock.at = DUE
+    room.live_until(DUE + timedelta(minutes=20))
+
+    assert (room.state(delivery), room.outcomes(delivery)) == (S.SENT, ["unknown", "unknown", "ok"])
+    assert left(room) == {DAY: 49, SLICE: 0}
+
+
 def test_networks_without_such_a_cap_are_not_counted(room: Room) -> None:
     made = [room.approve_one(f"N{number}") for number in range(60)]
 
