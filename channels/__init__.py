@@ -1,7 +1,9 @@
 """The front door of the networks: contract, values and errors; the hub's activities see nothing behind it."""
 
 from channels.base import (
+    FREE,
     Blocked,
+    Breadth,
     Channel,
     ChannelError,
     Deadline,
@@ -12,6 +14,7 @@ from channels.base import (
     Light,
     Message,
     Network,
+    Pace,
     Picture,
     Prepared,
     Problem,
@@ -28,7 +31,9 @@ from channels.base import (
 )
 
 __all__ = [
+    "FREE",
     "Blocked",
+    "Breadth",
     "Channel",
     "ChannelError",
     "Deadline",
@@ -39,6 +44,7 @@ __all__ = [
     "Light",
     "Message",
     "Network",
+    "Pace",
     "Picture",
     "Prepared",
     "Problem",

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 
 class Network(StrEnum):
@@ -154,6 +154,26 @@ class Health:
         return max((finding.light for finding in self.findings), key=order.index, default=Light.GREEN)
 
 
+@dataclass(frozen=True)
+class Pace:
+    """How much use is left after a call: until when to make no further one, or to leave out what can wait.
+
+    A page's own limit is one thing, that of the app through which all pages speak another. `slow` means that use
+    grows: calls stay apart, and figures, which can wait, do.
+    """
+
+    wait_until: datetime | None = None
+    """The account makes no call before this moment."""
+    app_wait_until: datetime | None = None
+    """No account that speaks through the same app makes a call before this moment."""
+    slow_until: datetime | None = None
+    app_slow_until: datetime | None = None
+
+
+FREE: Final = Pace()
+"""There is room: nobody waits."""
+
+
 # --- Rules: need no secret and no network ---------------------------------------------------------
 
 
@@ -206,8 +226,8 @@ class Channel(Protocol):
         """What this network takes."""
 
     @property
-    def wait_until(self) -> datetime | None:
-        """After any call: until when to make no further one, as use is nearly up; None while there is room."""
+    def pace(self) -> Pace:
+        """After any call: how much use is left, for this account and for the app that it speaks through."""
 
     def prepare(self, message: Message) -> Prepared:
         """Upload what the message needs; may be repeated, shows nothing to anybody."""
@@ -257,6 +277,16 @@ class Unauthorized(ChannelError):
     """Rest the account, its deliveries wait: token, permission, or credits used up."""
 
 
+class Breadth(StrEnum):
+    """Who waits when a network asks for it."""
+
+    ACCOUNT = "account"
+    APP = "app"
+    """Every account that speaks through the same app."""
+    READS = "reads"
+    """Reading, for every account of the same app: publishing goes on."""
+
+
 class Throttled(ChannelError):
     """Wait until `until` (None: the network did not say); not a failure, and nothing was sent."""
 
@@ -265,12 +295,14 @@ class Throttled(ChannelError):
         message: str,
         *,
         until: datetime | None = None,
+        breadth: Breadth = Breadth.ACCOUNT,
         code: str | None = None,
         status: int | None = None,
         trace_id: str | None = None,
     ) -> None:
         super().__init__(message, code=code, status=status, trace_id=trace_id)
         self.until = until
+        self.breadth = breadth
 
 
 class Blocked(ChannelError):

@@ -21,6 +21,7 @@ from channels.base import (
     Light,
     Message,
     Network,
+    Pace,
     Picture,
     Prepared,
     Problem,
@@ -157,7 +158,7 @@ class FacebookPage:
     """One Facebook page, spoken to with its own token.
 
     `base_url` None is Facebook itself. With `two_step` every post is prepared unseen and then published, not only
-    gated ones. `wait_until` says after any call until when to make no further one, as use is nearly up.
+    gated ones. `pace` says after any call whether use is nearly up, of the page or of the app.
     """
 
     def __init__(
@@ -196,9 +197,9 @@ class FacebookPage:
         return f"<FacebookPage {self._page_id}>"
 
     @property
-    def wait_until(self) -> datetime | None:
-        """Until when to make no further call; None while there is room."""
-        return self._calls.wait_until
+    def pace(self) -> Pace:
+        """How much use is left, of the page and of the app."""
+        return self._calls.pace
 
     def close(self) -> None:
         """Let go of connections."""

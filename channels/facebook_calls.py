@@ -6,8 +6,8 @@ import hashlib
 import hmac
 import json
 import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
@@ -15,7 +15,9 @@ from typing import Any, Final
 import requests
 
 from channels.base import (
+    FREE,
     Blocked,
+    Breadth,
     ChannelError,
     Deadline,
     Refused,
@@ -32,8 +34,14 @@ with warnings.catch_warnings():
 
 ORIGINAL: Final = "https://graph.facebook.com"
 VERSION: Final = "v26.0"
+SLOW_AT: Final = 75
+"""Per cent of use from which calls stay apart and figures wait."""
 STOP_AT: Final = 95
 """Per cent of use from which no further call is made."""
+REST: Final = timedelta(minutes=15)
+"""How long use that is nearly up is left alone when the network does not say how long."""
+SHORTEST_GAP, LONGEST_GAP = timedelta(seconds=5), timedelta(seconds=60)
+"""How far calls stay apart, at the first and at the last per cent of slowing down."""
 LONGEST_WORDS: Final = 500
 
 Code = tuple[int, int | None]
@@ -94,6 +102,8 @@ EITHER: Final[Mapping[int, type[ChannelError]]] = {
 }
 """Numbers that come as code or as subcode."""
 
+OF_THE_APP: Final = frozenset({4, 341})
+"""Limits of the app: they hold for every page that speaks through it."""
 PERMISSIONS: Final = range(200, 300)
 DUPLICATE: Final = 506
 MAY_PASS: Final = 324
@@ -191,8 +201,8 @@ class GraphCalls:
         self.version = version
         self._sdk = facebook.GraphAPI(None if token_in_header else token, session=self.session)
         self._sdk.version = version  # its constructor knows no version above 3.1
-        self.wait_until: datetime | None = None
-        """Until when to make no further call, as use is nearly up; None while there is room."""
+        self.pace = FREE
+        """How much use is left, as far as the answers told."""
 
     def get(self, path: str, **args: str) -> dict[str, Any]:
         """Read; may be repeated, so whatever fails without a reason is Unreachable."""
@@ -277,7 +287,8 @@ class GraphCalls:
         if sending and (status or 0) >= 500:
             kind = Uncertain  # whatever the code says: a 5xx may come after the post was made
         if kind is Throttled:
-            return Throttled(words, until=self._free_again(answer), **record)
+            breadth = Breadth.APP if said.code in OF_THE_APP else Breadth.ACCOUNT
+            return Throttled(words, until=self._free_again(answer), breadth=breadth, **record)
         if kind is None or kind is Uncertain:
             if not sending:
                 return Unreachable(words, **record)
@@ -287,19 +298,35 @@ class GraphCalls:
     # --- how much use is left ---
 
     def _note_use(self, answer: Answer | None) -> None:
-        if answer is None:
-            return
-        cases = _use(answer.headers)
+        """What an answer tells of use; one that tells nothing of the page, or of the app, leaves that as it was."""
         moment = self.moment
-        full = max((_most(case) for case in cases), default=0) >= STOP_AT
-        self.wait_until = moment + (self._regain(cases) or timedelta(minutes=15)) if full and moment else None
+        if answer is None or moment is None:  # no moment is invented
+            return
+        if own := _use(answer.headers, PAGE_HEADERS):
+            wait_until, slow_until = self._until(own, moment)
+            self.pace = replace(self.pace, wait_until=wait_until, slow_until=slow_until)
+        if whole := _use(answer.headers, APP_HEADERS):
+            wait_until, slow_until = self._until(whole, moment)
+            self.pace = replace(self.pace, app_wait_until=wait_until, app_slow_until=slow_until)
+
+    def _until(self, cases: list[dict[str, Any]], moment: datetime) -> tuple[datetime | None, datetime | None]:
+        """Until when to make no call, and until when to leave out what can wait."""
+        used = max(_most(case) for case in cases)
+        if used < SLOW_AT:
+            return None, None
+        rest = self._regain(cases) or REST
+        if used >= STOP_AT:
+            return moment + rest, moment + rest
+        gap = SHORTEST_GAP + (LONGEST_GAP - SHORTEST_GAP) * ((used - SLOW_AT) / (STOP_AT - SLOW_AT))
+        return moment + gap, moment + REST
 
     def _free_again(self, answer: Answer | None) -> datetime | None:
-        regain = self._regain(_use(answer.headers)) if answer else None
+        regain = self._regain(_use(answer.headers, (*APP_HEADERS, *PAGE_HEADERS))) if answer else None
         return self.moment + regain if regain and self.moment else None
 
     @staticmethod
     def _regain(cases: list[dict[str, Any]]) -> timedelta | None:
+        """The longest wait that is told; Facebook tells it in minutes."""
         minutes = max((_number(case.get("estimated_time_to_regain_access")) for case in cases), default=0)
         return timedelta(minutes=minutes) if minutes > 0 else None
 
@@ -325,10 +352,14 @@ def _number(value: Any) -> float:
     return float(value) if isinstance(value, int | float) else 0.0
 
 
-def _use(headers: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Every usage entry in the headers; any may be absent, and none is worth a crash."""
+APP_HEADERS: Final = ("x-app-usage",)
+PAGE_HEADERS: Final = ("x-page-usage", "x-business-use-case-usage")
+
+
+def _use(headers: Mapping[str, str], names: Sequence[str]) -> list[dict[str, Any]]:
+    """Every usage entry in these headers; any may be absent, and none is worth a crash."""
     found: list[Any] = []
-    for name in ("x-app-usage", "x-page-usage", "x-business-use-case-usage"):
+    for name in names:
         try:
             value = json.loads(headers.get(name) or "{}")
         except ValueError:
@@ -338,7 +369,7 @@ def _use(headers: Mapping[str, str]) -> list[dict[str, Any]]:
                 found.extend(cases if isinstance(cases, list) else [])
         else:
             found.append(value)
-    return [case for case in found if isinstance(case, dict)]
+    return [case for case in found if isinstance(case, dict) and case]
 
 
 def _most(case: Mapping[str, Any]) -> float:

@@ -18,6 +18,7 @@ from channels.base import (
     Light,
     Message,
     Network,
+    Pace,
     Prepared,
     Problem,
     Receipt,
@@ -78,7 +79,10 @@ class MemoryChannel:
         self.calls: list[str] = []
         self.closed = False
         self.wait_until: datetime | None = None
-        """What it says of its use after any call; a test sets it."""
+        """What it says of its use after any call; a test sets it, and those below."""
+        self.app_wait_until: datetime | None = None
+        self.slow_until: datetime | None = None
+        self.app_slow_until: datetime | None = None
         self._two_step = two_step
         self._now = now
         self._receipts: dict[str, Receipt] = {}
@@ -89,6 +93,11 @@ class MemoryChannel:
     def fail_next(self, error: ChannelError, *, after_showing: bool = False, call: str = "publish") -> None:
         """Let the next call of that name raise this error; `after_showing`: what it asked for was done all the same."""
         self._failures.append((call, error, after_showing))
+
+    @property
+    def pace(self) -> Pace:
+        """What a test set."""
+        return Pace(self.wait_until, self.app_wait_until, self.slow_until, self.app_slow_until)
 
     def prepare(self, message: Message) -> Prepared:
         """Keep a draft where a network would."""

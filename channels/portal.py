@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Final, Protocol
 
 from channels.base import (
+    FREE,
     Deadline,
     Figure,
     Figures,
@@ -17,6 +18,7 @@ from channels.base import (
     Light,
     Message,
     Network,
+    Pace,
     Prepared,
     Problem,
     Receipt,
@@ -77,9 +79,9 @@ class Portal:
         self._public_url = public_url
 
     @property
-    def wait_until(self) -> None:
+    def pace(self) -> Pace:
         """Our own pages ask nobody to wait."""
-        return None
+        return FREE
 
     def prepare(self, message: Message) -> Prepared:
         """Nothing to make; what the rules refuse goes no further."""

@@ -15,6 +15,7 @@ import tweepy
 
 from channels import x_reading
 from channels.base import (
+    FREE,
     ChannelError,
     Deadline,
     Figure,
@@ -23,6 +24,7 @@ from channels.base import (
     Health,
     Light,
     Message,
+    Pace,
     Prepared,
     Receipt,
     Refused,
@@ -33,7 +35,7 @@ from channels.base import (
     Unreachable,
 )
 from channels.session import Answer, DeadlinePassed, NetworkSession, never_sent
-from channels.x_errors import error_of, used_up_until
+from channels.x_errors import error_of, pace_of
 from channels.x_rules import XRules
 
 __all__ = ["CHECK_CODES", "XAccount", "XRules"]
@@ -115,13 +117,15 @@ class XAccount:
         return f"XAccount(@{self.username}, {self.user_id})"
 
     @property
-    def wait_until(self) -> datetime | None:
-        """When the limit ends that the last posting call used up; None while there is room.
+    def pace(self) -> Pace:
+        """When the limits end that the last posting call used up: the account's own, and the app's.
 
         Limits are per endpoint: a reading one that is used up does not keep anybody from posting.
         """
         last = self._session.last
-        return used_up_until(last.headers, self._now()) if last and last.method == "POST" else None
+        if last is None or last.method != "POST":
+            return FREE
+        return pace_of(last.headers, self._now())
 
     def prepare(self, message: Message) -> Prepared:
         """Upload the pictures and their descriptions; nobody can see them yet."""
@@ -313,7 +317,9 @@ class XAccount:
             raise self._silence(failed) from failed
         # Not `from failed`: tweepy's error repeats the answer unmasked, and says no more than ours.
         if not answer.well:
-            raise self._masked(error_of(answer.status, answer.headers, answer.body, now=self._now()))
+            raise self._masked(
+                error_of(answer.status, answer.headers, answer.body, now=self._now(), reading=answer.method == "GET")
+            )
         if failed is not None:
             raise Uncertain(self._session.mask(f"The answer could not be read: {failed}"))
         return answer

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from channels.base import ChannelError, Refused, Throttled, Unauthorized, Uncertain
+from channels.base import Breadth, ChannelError, Pace, Refused, Throttled, Unauthorized, Uncertain
 
 
 class Duplicate(Uncertain):
@@ -46,8 +46,11 @@ ROWS: Final = (
 USAGE_CAP: Final = "UsageCapExceeded"
 """Code of a 429 that no rate limit explains: reads are used up until the billing cycle ends, which X does not tell."""
 
-_DAY_WINDOWS: Final = ("x-user-limit-24hour", "x-app-limit-24hour")
-_WINDOWS: Final = ("x-rate-limit", *_DAY_WINDOWS)
+_APP_WINDOW: Final = "x-app-limit-24hour"
+"""The one limit that all accounts of an app share."""
+_DAY_WINDOWS: Final = ("x-user-limit-24hour", _APP_WINDOW)
+_OWN_WINDOWS: Final = ("x-rate-limit", "x-user-limit-24hour")
+_WINDOWS: Final = (*_OWN_WINDOWS, _APP_WINDOW)
 _SENTENCES: Final[Mapping[int, str]] = {
     401: "X does not accept the account's keys",
     402: "The credits for X are used up",
@@ -56,8 +59,13 @@ _SENTENCES: Final[Mapping[int, str]] = {
 }
 
 
-def error_of(status: int, headers: Mapping[str, str], body: Any, *, now: datetime) -> ChannelError:
-    """The error that an unwelcome answer stands for. `body` is parsed JSON, None when it was none."""
+def error_of(
+    status: int, headers: Mapping[str, str], body: Any, *, now: datetime, reading: bool = False
+) -> ChannelError:
+    """The error that an unwelcome answer stands for. `body` is parsed JSON, None when it was none.
+
+    `reading`: it was a reading call, which is counted apart from posting.
+    """
     words = words_of(body)
     becomes = next((row.becomes for row in ROWS if _fits(row, status, body, words)), Uncertain)
     code = _code(body)
@@ -66,8 +74,9 @@ def error_of(status: int, headers: Mapping[str, str], body: Any, *, now: datetim
     said = _said(body)
     message = f"{sentence} ({status}): {said}" if said else f"{sentence} ({status})."
     if issubclass(becomes, Throttled):
-        until = None if code == USAGE_CAP else _until(headers, now)
-        return Throttled(message, until=until, code=code, status=status, trace_id=trace_id)
+        until, whole_app = (None, True) if code == USAGE_CAP else _until(headers, now)
+        breadth = (Breadth.READS if reading else Breadth.APP) if whole_app else Breadth.ACCOUNT
+        return Throttled(message, until=until, breadth=breadth, code=code, status=status, trace_id=trace_id)
     if issubclass(becomes, Uncertain):
         return Uncertain(message, duplicate=becomes is Duplicate, code=code, status=status, trace_id=trace_id)
     return becomes(message, code=code, status=status, trace_id=trace_id)
@@ -113,21 +122,30 @@ def _items(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [item for item in errors if isinstance(item, dict)] if isinstance(errors, list) else []
 
 
-def used_up_until(headers: Mapping[str, str], now: datetime) -> datetime | None:
-    """When the limits end that an answer tells to be used up; None while there is room, or X does not say."""
-    return _latest([_number(headers, f"{prefix}-reset") for prefix in _spent(headers)], now)
+def pace_of(headers: Mapping[str, str], now: datetime) -> Pace:
+    """When the limits end that an answer tells to be used up: a quarter of an hour, or the day, as X says."""
+    spent = _spent(headers)
+    own = [_number(headers, f"{prefix}-reset") for prefix in _OWN_WINDOWS if prefix in spent]
+    whole = [_number(headers, f"{_APP_WINDOW}-reset")] if _APP_WINDOW in spent else []
+    return Pace(wait_until=_latest(own, now), app_wait_until=_latest(whole, now))
 
 
-def _until(headers: Mapping[str, str], now: datetime) -> datetime | None:
-    """When the limit that was hit ends; None when X does not say, or names a moment that has passed."""
+def _until(headers: Mapping[str, str], now: datetime) -> tuple[datetime | None, bool]:
+    """When the limit that was hit ends, and whether it is the app's.
+
+    None when X does not say, or names a moment that has passed. A refusal while calls remain in the quarter of an
+    hour means a cap of the day: its reset counts then, and never that of the quarter.
+    """
     spent = _spent(headers)
     if not spent and _number(headers, "x-rate-limit-remaining") is None:
         spent = ["x-rate-limit"]
-    resets = [_number(headers, f"{prefix}-reset") for prefix in spent or _DAY_WINDOWS]
+    told = [prefix for prefix in spent or _DAY_WINDOWS if _number(headers, f"{prefix}-reset") is not None]
+    resets = [_number(headers, f"{prefix}-reset") for prefix in told]
     pause = _number(headers, "retry-after")
-    if not any(reset is not None for reset in resets) and pause:
-        return now + timedelta(seconds=pause)
-    return _latest(resets, now)
+    if not told and pause:
+        return now + timedelta(seconds=pause), False
+    last = max(told, key=lambda prefix: _number(headers, f"{prefix}-reset") or 0, default=None)
+    return _latest(resets, now), last == _APP_WINDOW
 
 
 def _spent(headers: Mapping[str, str]) -> list[str]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Generic, TypeVar
 
-from channels import Channel, ChannelError, Unauthorized, Uncertain
+from channels import FREE, Channel, ChannelError, Pace, Unauthorized, Uncertain
 from hub.domain.account import Account
 from hub.domain.errors import HubError
 from hub.logs import line
@@ -22,10 +21,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Heard(Generic[T]):
-    """What a network said, and until when it wants to hear nothing more of this account."""
+    """What a network said, and how much use it leaves to this account and to the app that it speaks through."""
 
     answer: T | ChannelError
-    wait_until: datetime | None = None
+    pace: Pace = FREE
 
 
 def ask(hub: Hub, account: Account, call: Callable[[Channel], T]) -> Heard[T]:
@@ -37,7 +36,7 @@ def ask(hub: Hub, account: Account, call: Callable[[Channel], T]) -> Heard[T]:
         return Heard(Unauthorized(str(error)))
     try:
         answer = _answer(channel, call, account)
-        return Heard(answer, channel.wait_until)
+        return Heard(answer, channel.pace)
     finally:
         channel.close()
 

@@ -8,7 +8,7 @@ from functools import partial
 from channels import ChannelError
 from hub.database import writing
 from hub.logs import line
-from hub.services import delivering, measuring
+from hub.services import measuring, pacing
 from hub.services.delivering import Task
 from hub.services.measuring import Reading
 from hub.wiring import Hub
@@ -31,14 +31,13 @@ def collect_due(worker: Worker) -> int:
 def _read(hub: Hub, one: Reading) -> None:
     heard = ask(hub, one.account, lambda channel: channel.figures(measuring.receipts(one)))
     answer, at = heard.answer, hub.now()
-    assert one.account.id is not None
     with writing(hub.engine) as session:
         if isinstance(answer, ChannelError):
             measuring.note_failure(session, one, answer, at=at, patience=hub.patience)
             kept = 0
         else:
             kept = measuring.keep_figures(session, one, answer, at=at)
-        delivering.let_wait(session, one.account.id, until=heard.wait_until, at=at, patience=hub.patience)
+        pacing.heed(session, one.account, heard.pace, at=at, patience=hub.patience)
     logger.info(
         line(
             task=Task.COLLECT,

@@ -13,7 +13,7 @@ from channels import Channel, ChannelError, Deadline, Prepared, Receipt, Uncerta
 from hub.database import writing
 from hub.domain.delivery import AttemptKind, DeliveryState
 from hub.logs import line, seconds
-from hub.services import approving, delivering, gauging
+from hub.services import approving, delivering, gauging, pacing
 from hub.services.delivering import Claim, Task, Work
 from hub.wiring import Hub
 from schedules.asking import Heard, ask
@@ -90,7 +90,7 @@ def _attempt(worker: Worker, claim: Claim) -> None:
         at = hub.now()
         with writing(hub.engine) as session:
             state = delivering.record(session, work, outcome, at=at, patience=hub.patience, jitter=jitter)
-            delivering.let_wait(session, claim.account_id, until=heard.wait_until, at=at, patience=hub.patience)
+            pacing.heed(session, work.account, heard.pace, at=at, patience=hub.patience)
             late = gauging.lateness_of(session, work.attempt_id, patience=hub.patience)
         # Only what is kept is counted: a write that failed comes here again.
         network = work.account.network

@@ -13,7 +13,7 @@ from channels import Channel, ChannelError, Receipt
 from hub.database import writing
 from hub.domain.delivery import AttemptKind, DeliveryState, OutcomeKind
 from hub.logs import line, seconds
-from hub.services import delivering, gauging, reconciling, resolving
+from hub.services import gauging, pacing, reconciling, resolving
 from hub.services.delivering import Task
 from hub.services.reconciling import Leftover, Question
 from hub.services.resolving import Removal
@@ -41,10 +41,9 @@ def _look(worker: Worker, question: Question) -> None:
     began_at = hub.now()
     heard = ask(hub, question.account, lambda channel: channel.find(question.message, question.since))
     answer, at = heard.answer, hub.now()
-    assert question.account.id is not None
     with writing(hub.engine) as session:
         state = reconciling.record_look(session, question, answer, began_at=began_at, at=at, patience=hub.patience)
-        delivering.let_wait(session, question.account.id, until=heard.wait_until, at=at, patience=hub.patience)
+        pacing.heed(session, question.account, heard.pace, at=at, patience=hub.patience)
         late = gauging.lateness_of(session, question.attempt_id, patience=hub.patience)
     if state is not None:
         worker.tally.looked(question.account.network, state)
@@ -78,10 +77,9 @@ def _take_down(worker: Worker, removal: Removal) -> None:
     hub = worker.hub
     heard = ask(hub, removal.account, lambda channel: channel.remove(removal.receipt))
     at = hub.now()
-    assert removal.account.id is not None
     with writing(hub.engine) as session:
         state = resolving.record_removal(session, removal, heard.answer, at=at, patience=hub.patience)
-        delivering.let_wait(session, removal.account.id, until=heard.wait_until, at=at, patience=hub.patience)
+        pacing.heed(session, removal.account, heard.pace, at=at, patience=hub.patience)
     outcome = OutcomeKind(word_for(heard.answer, hub))
     worker.tally.attempted(removal.account.network, AttemptKind.REMOVE, outcome)
     logger.info(

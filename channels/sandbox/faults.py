@@ -11,7 +11,9 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Final
 from urllib.parse import unquote_plus
 
+from channels.sandbox import x_problems
 from channels.sandbox.exchange import Reply, Request
+from channels.sandbox.x_problems import Refusal
 
 KINDS: Final[Mapping[str, str]] = {
     "delay": "wait `seconds`, then go on (`after`: the call was carried out first)",
@@ -24,12 +26,13 @@ KINDS: Final[Mapping[str, str]] = {
     "drip": "carry out, answer one byte every `seconds`",
     "headers": "carry out, add `headers` to the answer",
     "late": "carry out; lists show the post only `seconds` later, on the sandbox's clock",
+    "skew": "judge signatures by a clock that is `seconds` off, and tell that clock's time",
     "drop_targeting": "carry out, but forget the targeting",
     "empty_insights": "answer no figures",
 }
 """Every kind of fault, and what it does."""
 
-EFFECTS: Final = frozenset({"late", "drop_targeting", "empty_insights"})
+EFFECTS: Final = frozenset({"late", "skew", "drop_targeting", "empty_insights"})
 """Kinds that only the network itself can bring about; it finds them in `Request.effects`."""
 
 
@@ -54,6 +57,7 @@ class Fault:
     status: int = 500
     body: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+    """A value such as `@+900` or `@-60` is told as Unix seconds, so many from the sandbox's own time."""
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -122,9 +126,24 @@ def usage(percent: int, *, page: str | None = None, minutes: int = 0, **more: An
     return Fault("headers", network="facebook", headers=headers, **more)
 
 
+def x_refusal(refusal: Refusal, **headers: str) -> Fault:
+    """A refusal in X's own words; a name such as `x_rate_limit_reset` becomes the header."""
+    reply = refusal.reply
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Fault("answer", network="x", status=reply.status, body=reply.body.decode(), headers=named)
+
+
+_X_UNAVAILABLE: Final = {
+    "title": "Service Unavailable", "detail": "Service Unavailable", "type": "about:blank", "status": 503,
+}  # fmt: skip
+_WAIT: Final = x_problems.too_many_requests(form=1)
+
 NAMED: Final[Mapping[str, Fault]] = {
+    # Of either network
     "slow": Fault("delay", seconds=2),
     "hang": Fault("delay", seconds=120, after=True),
+    "hang_before": Fault("delay", seconds=120),
+    "hang_after": Fault("delay", seconds=120, after=True),
     "hang_up_before": Fault("hang_up"),
     "hang_up_after": Fault("hang_up", after=True),
     "reset_before": Fault("reset"),
@@ -137,6 +156,7 @@ NAMED: Final[Mapping[str, Fault]] = {
     "empty_error": answer({"error": {}}, status=500, after=True),
     "html_502": html(502),
     "html_502_after": html(502, after=True),
+    "html_200": html(200),
     "html_200_after": html(200, after=True),
     "cut": Fault("cut"),
     "broken": Fault("broken"),
@@ -145,6 +165,7 @@ NAMED: Final[Mapping[str, Fault]] = {
     "redirect": Fault("answer", status=302, body="{}", headers={"location": "https://login.example/"}),
     "too_many": answer({"title": "Too Many Requests"}, status=429),
     "late": Fault("late", seconds=90),
+    # Facebook's
     "drop_targeting": Fault("drop_targeting", network="facebook"),
     "empty_insights": Fault("empty_insights", network="facebook"),
     "unknown": graph_error(1, status=500),
@@ -158,15 +179,49 @@ NAMED: Final[Mapping[str, Fault]] = {
     "expired": graph_error(190, 463, status=401),
     "blocked": graph_error(368),
     "duplicate": graph_error(506),
+    "usage_growing": usage(80),
     "usage_high": usage(97),
+    "page_usage_growing": usage(80, page="page"),
+    "page_usage_high": usage(97, page="page", minutes=19),
+    # X's
+    "x_unavailable_before": answer(_X_UNAVAILABLE, status=503, network="x"),
+    "x_unavailable_after": answer(_X_UNAVAILABLE, status=503, network="x", after=True),
+    "x_quarter_used_up": x_refusal(_WAIT, x_rate_limit_remaining="0", x_rate_limit_reset="@+900"),
+    "x_day_used_up": x_refusal(
+        _WAIT,
+        x_rate_limit_remaining="57",
+        x_rate_limit_reset="@+900",
+        x_user_limit_24hour_remaining="0",
+        x_user_limit_24hour_reset="@+14400",
+    ),
+    "x_app_day_used_up": x_refusal(_WAIT, x_app_limit_24hour_remaining="0", x_app_limit_24hour_reset="@+14400"),
+    "x_day_used_up_untold": x_refusal(_WAIT, x_rate_limit_remaining="57", x_rate_limit_reset="@+900"),
+    "x_reset_in_the_past": x_refusal(_WAIT, x_rate_limit_remaining="0", x_rate_limit_reset="@-60"),
+    "x_without_headers": x_refusal(_WAIT),
+    "x_usage_capped": x_refusal(x_problems.usage_cap_exceeded("1")),
+    "x_credits_used_up": x_refusal(x_problems.credits_used_up("1", form=1)),
+    "x_app_read_only": x_refusal(x_problems.read_only()),
+    "x_app_only": x_refusal(x_problems.app_only()),
+    "x_suspended": x_refusal(x_problems.suspended()),
+    "x_unauthorized": x_refusal(x_problems.unauthorized()),
+    "x_duplicate": x_refusal(x_problems.duplicate()),
+    "x_not_permitted": x_refusal(x_problems.not_permitted()),
+    "x_media_invalid": x_refusal(x_problems.invalid("Your media IDs are invalid.")),
+    "x_clock_skew": Fault("skew", network="x", seconds=600),
 }
 """Faults by name, for the admin address and the demo; times and matches are set on top."""
 
+GRAPH_CODE: Final = re.compile(r"graph_(\d+)(?:_(\d+))?")
+"""Any error of the Graph API by its numbers: `graph_190_463`."""
+
 
 def named(name: str, **changes: Any) -> Fault:
-    """A fault by its name, with changes."""
+    """A fault by its name, with changes; `graph_190_463` is that error of the Graph API."""
+    if numbers := GRAPH_CODE.fullmatch(name):
+        code, subcode = int(numbers[1]), int(numbers[2]) if numbers[2] else None
+        return replace(graph_error(code, subcode), **changes)
     if name not in NAMED:
-        raise ValueError(f"No fault is named {name}. There are {', '.join(NAMED)}.")
+        raise ValueError(f"No fault is named {name}. There are graph_<code>_<subcode>, {', '.join(NAMED)}.")
     return replace(NAMED[name], **changes)
 
 

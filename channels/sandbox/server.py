@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import re
 import socket
 import struct
 import threading
@@ -26,6 +27,7 @@ from channels.sandbox.graph import GraphNetwork
 
 ADMIN: Final = "/_sandbox"
 LARGEST_BODY: Final = 64 * 1024 * 1024
+_FROM_NOW: Final = re.compile(r"@[+-]\d{1,9}")
 ON_THIS_MACHINE: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -289,12 +291,18 @@ class _Handler(BaseHTTPRequestHandler):
             raise _HungUp
         return fault.reply() if fault.kind == "answer" else None
 
+    def _told(self, value: str) -> str:
+        """A header's value; `@+900` is the moment so many seconds from the sandbox's own time."""
+        if not _FROM_NOW.fullmatch(value):
+            return value
+        return str(int(self.server.sandbox.clock.now().timestamp()) + int(value[1:]))
+
     def _send(self, reply: Reply, *, cut: bool = False, drip: float = 0.0) -> None:
         self.send_response_only(reply.status)
         now = format_datetime(self.server.sandbox.clock.now(), usegmt=True)
         for name, value in {"date": now, **reply.headers}.items():
             if value:  # a fault takes a header away by leaving it empty
-                self.send_header(name, value)
+                self.send_header(name, self._told(value))
         self.send_header("Content-Length", str(len(reply.body)))
         self.end_headers()
         if cut:

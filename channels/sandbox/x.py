@@ -82,7 +82,7 @@ class XNetwork(Accounts):
         headers = {
             "api-version": API_VERSION,
             "x-transaction-id": secrets.token_hex(8),
-            "date": formatdate(time.time() + self.habits.skew_seconds, usegmt=True),
+            "date": formatdate(time.time() + self._skew(request), usegmt=True),
         }
         with self._lock:
             try:

@@ -16,6 +16,7 @@ from channels.sandbox.exchange import Clock, Reply, Request, Shelf
 from channels.sandbox.oauth1 import BadSignature, Verifier, read_header
 
 WINDOW: Final = timedelta(minutes=15)
+SLICE: Final = timedelta(minutes=30)
 DAY: Final = timedelta(days=1)
 
 PRICE_POST: Final = Decimal("0.015")
@@ -36,12 +37,15 @@ LIMITS: Final[Mapping[str, int]] = {
     "POST /2/media/upload": 500,
     "POST /2/media/metadata": 500,
     "posts a day": 2_400,
+    "posts a day, unverified": 50,
+    "posts a half hour": 50,
+    "posts a day, of an app": 10_000,
 }
-"""Calls of one account in a quarter of an hour; `posts a day` is a cap of its own."""
+"""Calls of one account in a quarter of an hour; those of posts are caps of their own."""
 
 SECRETS: Final = ("consumer_key", "consumer_secret", "access_token", "access_token_secret", "bearer_token", "app_token")
 CHANGEABLE: Final = frozenset(
-    {"name", "username", "followers", "credits", "read_only", "suspended", "enrolled", "revoked"}
+    {"name", "username", "followers", "credits", "read_only", "suspended", "enrolled", "revoked", "verified"}
 )
 
 
@@ -142,12 +146,16 @@ class Accounts:
                     given,
                     consumer_secret=account["consumer_secret"],
                     token_secret=account["access_token_secret"],
-                    skew_seconds=self.habits.skew_seconds,
+                    skew_seconds=self._skew(request),
                 )
                 return account
         except BadSignature as error:
             raise x_problems.unauthorized() from error
         return {}
+
+    def _skew(self, request: Request) -> float:
+        """How far the clock that judges this call is off."""
+        return self.habits.skew_seconds + request.effects.get("skew", 0.0)
 
     def _account_with(self, key: str, value: str) -> dict[str, Any]:
         found = (account for account in self._shelf.all("x_account") if value and account[key] == value)
@@ -177,20 +185,29 @@ class Accounts:
         """Count the call against its limits, and say in the headers what is left."""
         allowed = self._take(call, route.name, WINDOW, "x-rate-limit")
         if route.name == "POST /2/tweets" and allowed:
-            allowed = self._take(call, "posts a day", DAY, "x-user-limit-24hour")
+            allowed = self._count_post(call)
         if not allowed:
             raise x_problems.too_many_requests(form=self.habits.limit_form)
         if self.habits.usage_capped and route.method == "GET" and route.name != "GET /2/users/me":
             raise x_problems.usage_cap_exceeded(call.account_id)
 
-    def _take(self, call: Call, name: str, length: timedelta, prefix: str) -> bool:
-        key = (call.account_id, name)
+    def _count_post(self, call: Call) -> bool:
+        """Count a new post against the caps of its account and of its app."""
+        a_day = "posts a day" if call.account.get("verified", True) else "posts a day, unverified"
+        return (
+            self._take(call, a_day, DAY, "x-user-limit-24hour")
+            and self._take(call, "posts a half hour", SLICE)  # of which no header tells
+            and self._take(call, "posts a day, of an app", DAY, "x-app-limit-24hour", of=call.account["consumer_key"])
+        )
+
+    def _take(self, call: Call, name: str, length: timedelta, prefix: str = "", *, of: str = "") -> bool:
+        key = (of or call.account_id, name)
         began, used = self._windows.get(key, (call.now, 0))
         if not began <= call.now < began + length:
             began, used = call.now, 0
         limit = self.limits[name]
         self._windows[key] = (began, used + 1)
-        if self.habits.tells_limits:
+        if prefix and self.habits.tells_limits:
             call.headers[f"{prefix}-limit"] = str(limit)
             call.headers[f"{prefix}-remaining"] = str(max(0, limit - used - 1))
             call.headers[f"{prefix}-reset"] = str(int((began + length).timestamp()))
@@ -236,6 +253,7 @@ class Accounts:
                 "suspended": False,
                 "enrolled": True,
                 "revoked": False,
+                "verified": True,
                 **{key: secrets.token_urlsafe(24) for key in SECRETS},
                 "access_token": f"{account_id}-{secrets.token_urlsafe(24)}",
                 **keys,
@@ -244,7 +262,7 @@ class Accounts:
             return dict(account)
 
     def change_account(self, account_id: str, **changes: Any) -> dict[str, Any]:
-        """Change how an account is: followers, credits, read_only, suspended, enrolled, revoked, name, username."""
+        """Change how an account is: see CHANGEABLE."""
         if not set(changes) <= CHANGEABLE:
             raise ValueError(f"Only these can be changed: {', '.join(sorted(CHANGEABLE))}.")
         with self._lock:

@@ -88,7 +88,7 @@ class Delivery(Table, table=True):
               sqlite_where=text("remote_id IS NOT NULL"), postgresql_where=text("remote_id IS NOT NULL")),
         Index("ix_delivery_state_ready", "state", "ready_at"),
         # The next to claim of an account, and whether somebody is at it: over the few that are open, not over history.
-        Index("ix_delivery_waiting", "account_id", "ready_at", "due_at", "id",
+        Index("ix_delivery_waiting", "account_id", "due_at", "id",
               sqlite_where=text("state = 'waiting'"), postgresql_where=text("state = 'waiting'")),
         Index("ix_delivery_held", "account_id",
               sqlite_where=text("state = 'claimed' OR state = 'sending'"),
@@ -226,6 +226,14 @@ class OutcomeKind(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Breadth(StrEnum):
+    """Who waits when a network asks for it; the values are those of `channels.Breadth`."""
+
+    ACCOUNT = "account"
+    APP = "app"
+    READS = "reads"
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What a try came to, apart from any network's words for it."""
@@ -235,6 +243,9 @@ class Outcome:
     remote_id: str | None = None
     url: str | None = None
     until: datetime | None = None
+    stated: bool = True
+    """Whether the network said until when; else `until` is our own guess."""
+    breadth: Breadth = Breadth.ACCOUNT
     code: str | None = None
     http_status: int | None = None
     trace_id: str | None = None
@@ -253,7 +264,8 @@ class Patience:
     longest_setback: timedelta = timedelta(minutes=15)
     most_setbacks: int = 8
     rate_wait: timedelta = timedelta(minutes=15)
-    """When the network does not say how long."""
+    """When the network does not say how long; doubled with every refusal in a row."""
+    longest_rate_wait: timedelta = timedelta(hours=4)
     block_rest: timedelta = timedelta(hours=6)
     looks: tuple[timedelta, ...] = (timedelta(0), timedelta(seconds=15), timedelta(seconds=60), timedelta(minutes=5))
     """When to read back, counted from the moment the outcome became unknown."""
@@ -328,6 +340,12 @@ def may_say_not_sent(delivery: Delivery, began_at: datetime, deadline_at: dateti
     return began_at >= since + patience.sure_after and began_at >= deadline_at and lease_over
 
 
+def too_late_at(delivery: Delivery, patience: Patience) -> datetime:
+    """The first moment at which a delivery no longer goes out by itself; see `lateness`."""
+    moment = min(delivery.useless_after, delivery.due_at + patience.too_late) + timedelta(seconds=1)
+    return moment if delivery.excused_until is None else max(moment, delivery.excused_until + timedelta(seconds=1))
+
+
 def lateness(delivery: Delivery, at: datetime, patience: Patience) -> str | None:
     """Why a delivery must not go out by itself any more, or None."""
     if delivery.excused_until is not None and at <= delivery.excused_until:
@@ -348,6 +366,18 @@ class Action(StrEnum):
     """It is not there, or it is late but still wanted: send it (again)."""
     GIVE_UP = "give-up"
     REMOVE = "remove"
+
+
+WHY_NONE: Final[Mapping[DeliveryState, str]] = {
+    S.WAITING: N_("It waits for its time. To stop it, withdraw the post."),
+    S.CLAIMED: N_("It is about to go out. Look again in a minute."),
+    S.SENDING: N_("It is going out. Look again in a minute."),
+    S.UNKNOWN: N_("The network is being asked whether it is there. Look again in a few minutes."),
+    S.SENT: N_("It is being taken down. Look again in a minute."),
+    S.CANCELLED: N_("It was cancelled and will not go out. To say it after all, copy the post."),
+    S.REMOVED: N_("It was taken down. To say it again, copy the post."),
+}
+"""Why a person can do nothing about a delivery, and what they can do instead."""
 
 
 def actions(delivery: Delivery) -> list[Action]:

@@ -26,6 +26,7 @@ from hub.services import (
     covering,
     delivering,
     drafting,
+    foreseeing,
     geotargeting,
     listing,
     queueing,
@@ -228,22 +229,28 @@ def _troubles(session: Session, *, by: Actor, at: datetime, policies: Policies) 
     """Accounts that this person keeps or uses and that do not publish, or need care soon; the worst first."""
     accounts = session.exec(select(Account).order_by(col(Account.territory_code), col(Account.id))).all()
     land = geotargeting.atlas(session, [*by.territories(), *(one.territory_code for one in accounts)])
+    planned = foreseeing.after_end(session)
     found = []
     for one in accounts:
         keeps = can_keep_account(by, land, one)
         health = covering.health_of(one, at=at, policies=policies)
+        after = planned.get(one.id or 0)
+        if after is not None and health is not Health.TROUBLE:
+            health = Health.CARE
         if health in {Health.TROUBLE, Health.CARE} and (keeps or can_choose_account(by, land, one)):
-            found.append(Trouble(one, land.name(one.territory_code), health, _sentence(one, at), keeps))
+            found.append(Trouble(one, land.name(one.territory_code), health, _sentence(one, at, after), keeps))
     return sorted(found, key=lambda one: (list(Health).index(one.health), one.account.name))
 
 
-def _sentence(account: Account, at: datetime) -> str:
+def _sentence(account: Account, at: datetime, planned: Delivery | None) -> str:
     """What is wrong with an account, in one sentence."""
     if not account.may_call(at) and account.not_before is None:
         return connecting.standing(account)
     ends = account.token_expires_at
     if ends is not None and ends <= at:
         return _("Its access has ended: nothing goes out until it is renewed.")
+    if planned is not None and account.light != "red":
+        return foreseeing.ends_before(account, planned)
     if account.light in {"red", "amber"} and (found := connecting.sentences(account)):
         return found[0]
     if ends is not None:

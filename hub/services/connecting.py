@@ -14,9 +14,12 @@ from sqlmodel import Session, col, func, select
 from channels import Channel, ChannelError, Finding, Health, Light, Throttled
 from hub.database import due_now, reading, writing
 from hub.domain.account import (
+    NETWORK_NAMES,
+    OPTIONS,
     Account,
     AccountNetwork,
     AccountState,
+    app_key_of,
     can_see_account,
     require_account_keeper,
 )
@@ -158,7 +161,12 @@ def add_account(
 ) -> Account:
     """Add an account that speaks for a territory; its secret is sealed for it alone (no secret, no vault needed)."""
     _require_keeper_for(session, territory_code, by)
-    problems = [*_name_problems(name), *_id_problems(network, remote_id, handle), *secret_problems(network, secret)]
+    problems = [
+        *_name_problems(name),
+        *_id_problems(network, remote_id, handle),
+        *secret_problems(network, secret),
+        *_option_problems(network, options),
+    ]
     if problems:
         raise Invalid(problems)
     _require_place(session, network, territory_code)
@@ -169,7 +177,7 @@ def add_account(
         remote_id=remote_id,
         handle=handle,
         territory_code=territory_code,
-        options=dict(options),
+        options={name: value for name, value in options.items() if value is not None},
         created_at=at,
     )
     session.add(account)
@@ -196,6 +204,39 @@ def renew_secret(
     return account
 
 
+def choose_options(
+    session: Session, account_id: int, chosen: Mapping[str, Any], *, by: Actor | str, at: datetime
+) -> Account:
+    """Choose how an account is used; None takes a choice back, and what is not named stays as it is."""
+    account = _kept(session, account_id, by)
+    if problems := _option_problems(account.network, chosen):
+        raise Invalid(problems)
+    before = account.options
+    # A new mapping: one that is changed in place would not be seen as changed.
+    account.options = {name: value for name, value in {**before, **chosen}.items() if value is not None}
+    session.add(account)
+    if account.options != before:
+        note(session, "account.options", f"account:{account_id}", by=by, at=at, before=before, after=account.options)
+    return account
+
+
+def _option_problems(network: AccountNetwork, chosen: Mapping[str, Any]) -> list[FieldProblem]:
+    known = OPTIONS[network]
+    problems = []
+    for name, value in chosen.items():
+        if name not in known:
+            message = _("There is no choice {name} on {network}. There is: {known}.", name=name,
+                        network=_(NETWORK_NAMES[network]), known=", ".join(known) or "-")  # fmt: skip
+            problems.append(FieldProblem("option", message))
+        elif value is None:
+            continue
+        elif known[name] is bool and not isinstance(value, bool):
+            problems.append(FieldProblem("option", _("Write {name}=true or {name}=false.", name=name)))
+        elif known[name] is int and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+            problems.append(FieldProblem("option", _("{name} is a whole number, 1 at least.", name=name)))
+    return problems
+
+
 def secret_problems(network: AccountNetwork, secret: Mapping[str, str]) -> list[FieldProblem]:
     """What is missing from an account's keys, or too much; never a word of the keys themselves."""
     wanted = set(SECRET_NAMES[network])
@@ -218,6 +259,7 @@ def _seal(account: Account, vault: Vault | None, secret: Mapping[str, str]) -> N
     assert account.id is not None
     if secret:
         assert vault is not None
+        account.app_key = app_key_of(account.network, secret)
         account.secret = vault.seal(account.id, {name: value.strip() for name, value in secret.items()})
 
 

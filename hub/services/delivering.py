@@ -24,11 +24,12 @@ from channels import (
     Uncertain,
     Unreachable,
 )
-from hub.domain.account import Account, AccountNetwork, AccountState
+from hub.domain.account import Account, AccountNetwork, AppWait
 from hub.domain.audit import CLOCK, note
 from hub.domain.delivery import (
     Attempt,
     AttemptKind,
+    Breadth,
     Change,
     Delivery,
     DeliveryState,
@@ -44,7 +45,9 @@ from hub.domain.post import Approval, ApprovalLine, Post, PostMedia, PostState
 from hub.domain.reach import first_slot
 from hub.domain.table import Moment, choice
 from hub.language import _
-from hub.services import connecting, geotargeting
+from hub.services import connecting, geotargeting, pacing, rationing
+from hub.services.pacing import callable_account as callable_account
+from hub.services.pacing import let_wait as let_wait
 
 S = DeliveryState
 BATCH = 64
@@ -83,13 +86,6 @@ _OPEN_HOLD = select(Hold).where(col(Hold.until).is_(None))
 def open_hold(session: Session) -> Hold | None:
     """The hold that stops everything now, or None."""
     return session.exec(_OPEN_HOLD).first()
-
-
-def callable_account(at: datetime) -> ColumnElement[bool]:
-    """The condition under which an account may be called (see `Account.may_call`)."""
-    rested = and_(col(Account.state) == AccountState.BLOCKED, col(Account.blocked_until) <= at)
-    allowed = or_(col(Account.state) == AccountState.ACTIVE, rested)
-    return and_(allowed, or_(col(Account.not_before).is_(None), col(Account.not_before) <= at))
 
 
 def _twin_is_known() -> ColumnElement[bool]:
@@ -173,8 +169,10 @@ def _accounts_due(at: datetime, *, lock: bool = True) -> Any:
     waiting = aliased(Delivery)
     own = and_(col(waiting.account_id) == col(Account.id), _stands(S.WAITING, of=waiting))
     unknown = select(Delivery.text_key).where(Delivery.state == S.UNKNOWN)
-    due = select(waiting.id).where(own, col(waiting.ready_at) <= at, col(waiting.text_key).not_in(unknown))
-    oldest = select(func.min(waiting.ready_at)).where(own).correlate(Account).scalar_subquery()
+    # Nothing is ready before it is due: the index goes by due time, which so bounds how far is looked.
+    ready = and_(col(waiting.due_at) <= at, col(waiting.ready_at) <= at)
+    due = select(waiting.id).where(own, ready, col(waiting.text_key).not_in(unknown))
+    oldest = select(func.min(waiting.due_at)).where(own).correlate(Account).scalar_subquery()
     query = (
         select(Account.id)
         .where(callable_account(at), due.correlate(Account).exists(), ~_worked_on(col(Account.id)))
@@ -207,11 +205,12 @@ def _claim_of(
         .where(
             col(Delivery.account_id) == account_id,
             _stands(S.WAITING),
+            col(Delivery.due_at) <= at,
             col(Delivery.ready_at) <= at,
             callable_account(at),
             condition,
         )
-        .order_by(col(Delivery.ready_at), col(Delivery.due_at), col(Delivery.id))
+        .order_by(col(Delivery.due_at), col(Delivery.id))
         .limit(most)
         .with_for_update(skip_locked=True, of=Delivery)
     )
@@ -255,7 +254,8 @@ def open_attempt(
         return None
     account = session.get(Account, delivery.account_id)
     assert account is not None
-    if not account.may_call(at) or open_hold(session) or (delivery.lease_until and delivery.lease_until <= at):
+    waits = not account.may_call(at) or pacing.wait_until(session, account, at=at) is not None
+    if waits or open_hold(session) or (delivery.lease_until and delivery.lease_until <= at):
         put_back(session, claim, ready_at=at)
         return None
     if _busy(session, delivery):
@@ -268,6 +268,12 @@ def open_attempt(
     if reason := (_no_longer_approved(session, delivery) or _useless_gate(delivery, account, sandboxed)):
         change_if(session, claim.delivery_id, claim.epoch, [S.CLAIMED], state=S.CANCELLED, reason=reason)
         note(session, "delivery.cancel", f"delivery:{delivery.id}", by=CLOCK, at=at, after={"reason": reason})
+        return None
+    if place := rationing.free_at(session, account, at=at):
+        until, why = place
+        delivery.state, delivery.owner, delivery.lease_until = S.WAITING, None, None
+        rationing.wait(delivery, until=until, why=why, patience=patience)
+        rationing.put_off(session, delivery.account_id, until=until, why=why, at=at, patience=patience)
         return None
     message = message_of(session, delivery)
     plain = not message.pictures and message.targeting is None
@@ -391,7 +397,7 @@ def outcome_of(answer: Receipt | ChannelError, patience: Patience, *, at: dateti
         if not answer.remote_id:
             return Outcome(OutcomeKind.UNKNOWN, _("The network answered without an id."))
         return Outcome(OutcomeKind.OK, remote_id=answer.remote_id, url=answer.url, trace_id=answer.trace_id)
-    until = None
+    until, stated, breadth = None, True, Breadth.ACCOUNT
     match answer:
         case Refused():
             kind = OutcomeKind.CONTENT
@@ -399,8 +405,9 @@ def outcome_of(answer: Receipt | ChannelError, patience: Patience, *, at: dateti
             kind = OutcomeKind.AUTH
         case Throttled():
             # A moment that has passed (the network's clock is not ours) would let us ask again at once, and again.
-            ahead = answer.until if answer.until and answer.until > at else None
-            kind, until = OutcomeKind.RATE, ahead or at + patience.rate_wait
+            stated = answer.until is not None and answer.until > at
+            kind, until = OutcomeKind.RATE, answer.until if stated else at + patience.rate_wait
+            breadth = Breadth(answer.breadth)
         case Blocked():
             kind, until = OutcomeKind.BLOCK, at + patience.block_rest
         case Unreachable():
@@ -410,7 +417,14 @@ def outcome_of(answer: Receipt | ChannelError, patience: Patience, *, at: dateti
         case _:
             kind = OutcomeKind.UNKNOWN
     return Outcome(
-        kind, readable(str(answer)), until=until, code=answer.code, http_status=answer.status, trace_id=answer.trace_id
+        kind,
+        readable(str(answer)),
+        until=until,
+        stated=stated,
+        breadth=breadth,
+        code=answer.code,
+        http_status=answer.status,
+        trace_id=answer.trace_id,
     )
 
 
@@ -520,7 +534,7 @@ def note_account(session: Session, account: Account, outcome: Outcome, *, at: da
     assert account.id is not None
     match outcome.kind:
         case OutcomeKind.RATE:
-            let_wait(session, account.id, until=outcome.until or at + patience.rate_wait, at=at, patience=patience)
+            pacing.heed_limit(session, account, outcome, at=at, patience=patience)
         case OutcomeKind.AUTH:
             connecting.rest(session, account.id, reason=outcome.detail, at=at)
         case OutcomeKind.BLOCK:
@@ -528,25 +542,18 @@ def note_account(session: Session, account: Account, outcome: Outcome, *, at: da
             connecting.block(session, account.id, reason=outcome.detail, until=until, at=at)
 
 
-def let_wait(session: Session, account_id: int, *, until: datetime | None, at: datetime, patience: Patience) -> None:
-    """Let a whole account wait, if its network asks for it: never shorter than it waits already, nor for ever."""
-    if until is None or until <= at:
-        return
-    until = min(until, at + patience.longest_wait)
-    account = connecting.get_account(session, account_id, lock=True)
-    if account.not_before is None or account.not_before < until:
-        account.not_before = until
-
-
 def note_failed_reading(
     session: Session, account: Account, error: ChannelError, *, at: datetime, patience: Patience
 ) -> None:
     """What a reading that failed means for publishing: a page's rate is one for all its calls, a dead token is dead.
 
-    X counts each kind of call apart, and a missing permission to read figures keeps nobody from posting.
+    X counts each kind of call apart, so that only a cap on all readings says more than that this one must wait; and
+    a missing permission to read figures keeps nobody from posting.
     """
     outcome = outcome_of(error, patience, at=at)
-    page_rate = outcome.kind is OutcomeKind.RATE and account.network is AccountNetwork.FACEBOOK
+    page_rate = outcome.kind is OutcomeKind.RATE and (
+        account.network is AccountNetwork.FACEBOOK or outcome.breadth is Breadth.READS
+    )
     dead_token = outcome.kind is OutcomeKind.AUTH and (
         error.status == 401 or str(error.code or "").split("/")[0] in DEAD_TOKEN
     )
@@ -642,6 +649,10 @@ _MOMENTS: tuple[tuple[Task, Any, ColumnElement[bool]], ...] = (
     (Task.REMOVE, Delivery.removal_at, col(Delivery.removal_at).is_not(None)),
     (Task.EXPIRE, Post.first_due_at, col(Post.state) == PostState.SUBMITTED),
     (Task.DISPATCH, Account.not_before, col(Account.not_before).is_not(None)),
+    (Task.COLLECT, Account.slow_until, col(Account.slow_until).is_not(None)),
+    (Task.DISPATCH, AppWait.not_before, col(AppWait.not_before).is_not(None)),
+    (Task.COLLECT, AppWait.slow_until, col(AppWait.slow_until).is_not(None)),
+    (Task.COLLECT, AppWait.reads_not_before, col(AppWait.reads_not_before).is_not(None)),
     (Task.DISPATCH, Account.blocked_until, col(Account.blocked_until).is_not(None)),
 )
 # Built once: the clock asks it every second.

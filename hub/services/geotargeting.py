@@ -318,7 +318,11 @@ def plans_of(
     windows = agreeing.policies(session).quiet_windows
     return [
         [
-            _with_quiet(_with_warnings(one, parts.post.id, said.get(one.account.id, [])), windows, compiled.territories)
+            _with_end(
+                _with_quiet(
+                    _with_warnings(one, parts.post.id, said.get(one.account.id, [])), windows, compiled.territories
+                )
+            )
             for one in some
         ]
         for parts, some in zip(whole_ones, planned, strict=True)
@@ -636,6 +640,19 @@ def _with_quiet(planned: Planned, windows: Sequence[QuietWindow], territories: A
     )
     if quiet.free is not None:
         warning += " " + _("It is free again from {moment}.", moment=_moment(quiet.free))
+    return replace(planned, warnings=(*planned.warnings, warning))
+
+
+def _with_end(planned: Planned) -> Planned:
+    """The same, with the warning that the access of its account ends before it is due."""
+    ends = planned.account.token_expires_at
+    if ends is None or planned.due_at < ends:
+        return planned
+    warning = _(
+        "The access of {account} ends on {day}, before this post is due. Have it renewed in time, or the post waits.",
+        account=planned.account.name,
+        day=ends.strftime("%d/%m/%Y"),
+    )
     return replace(planned, warnings=(*planned.warnings, warning))
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from babel.dates import format_date
 from sqlmodel import Session, col, func, select
 
 from hub.domain import post as posts
@@ -19,8 +18,8 @@ from hub.domain.person import WRITERS, Actor, RoleKind
 from hub.domain.policy import Policies
 from hub.domain.post import Post, PostState
 from hub.domain.territory import Atlas
-from hub.language import _, current_language
-from hub.services import drafting, geotargeting, showing
+from hub.language import _
+from hub.services import drafting, foreseeing, geotargeting, showing
 
 NEWS: Final = timedelta(days=3)
 """What went wrong longer ago has been told, or is nothing new: states that last for ever are not read for ever."""
@@ -167,15 +166,19 @@ def _failed(session: Session, look: Look) -> Occasions:
 
 def _accounts(session: Session, look: Look) -> Occasions:
     soon = look.at + timedelta(days=look.agreed.token_warning_days)
+    planned = foreseeing.after_end(session)
     query = select(Account).where(
-        col(Account.state).in_([AccountState.RESTING, AccountState.BLOCKED]) | (col(Account.token_expires_at) <= soon)
+        col(Account.state).in_([AccountState.RESTING, AccountState.BLOCKED])
+        | (col(Account.token_expires_at) <= soon)
+        | col(Account.id).in_(planned)
     )
     if look.only is not None:
         query = query.where(col(Account.id).in_(look.only))
-    return {one.id: told for one in session.exec(query) if one.id and (told := _trouble(session, one, look.at))}
+    found = {one.id: _trouble(session, one, look.at, planned=one.id in planned) for one in session.exec(query)}
+    return {number: told for number, told in found.items() if number and told}
 
 
-def _trouble(session: Session, account: Account, at: datetime) -> str | None:
+def _trouble(session: Session, account: Account, at: datetime, *, planned: bool) -> str | None:
     """What is wrong with an account, and since which line of the audit: a second rest is told again."""
     blocked = account.state is AccountState.BLOCKED and account.blocked_until is not None and account.blocked_until > at
     if account.state is AccountState.RESTING or blocked:
@@ -184,7 +187,10 @@ def _trouble(session: Session, account: Account, at: datetime) -> str | None:
             col(AuditEntry.action).in_(actions), AuditEntry.thing == f"account:{account.id}"
         )
         return f"{account.state.value}:{session.exec(since).one() or 0}"
-    return f"token:{_at(account.token_expires_at)}" if account.token_expires_at else None
+    if account.token_expires_at is None:
+        return None
+    # A post that is planned for after the end is news of its own, also to those who know of the end.
+    return f"{'planned' if planned else 'token'}:{_at(account.token_expires_at)}"
 
 
 def _at(moment: datetime | None) -> str:
@@ -275,6 +281,7 @@ def _of_deliveries(session: Session, kind: NoticeKind, true: Occasions) -> list[
 def _of_accounts(session: Session, kind: NoticeKind, true: Occasions) -> list[Matter]:
     rows = session.exec(select(Account).where(col(Account.id).in_(true))).all()
     atlas = geotargeting.atlas(session)
+    planned = foreseeing.after_end(session)
     found = []
     for account in rows:
         assert account.id is not None
@@ -287,23 +294,27 @@ def _of_accounts(session: Session, kind: NoticeKind, true: Occasions) -> list[Ma
                 title=account.name,
                 path=f"/equipe/comptes/{account.id}",
                 territories=_names(atlas, [account.territory_code]),
-                remark=_what_to_do(account, true[account.id]),
+                remark=_what_to_do(account, true[account.id], planned.get(account.id)),
             )
         )
     return found
 
 
-def _what_to_do(account: Account, occasion: str) -> str:
+def _what_to_do(account: Account, occasion: str, planned: Delivery | None) -> str:
     """In our own words only: what a network answered may hold anything."""
     match occasion.partition(":")[0]:
         case AccountState.RESTING.value:
             return _("The network refuses its connection: nothing goes out on it until somebody renews that.")
         case AccountState.BLOCKED.value:
             return _("The network blocks it for some hours: what is due on it waits. Look at the page itself.")
+        case "planned" if planned is not None:
+            return _(
+                "Its connection ends on {day}, before the post planned for {planned}: renew it before.",
+                day=foreseeing.end_in_words(account),
+                planned=foreseeing.day_of(planned),
+            )
         case _:
-            ends = account.token_expires_at
-            day = format_date(ends, "d MMMM y", locale=current_language()) if ends else "?"
-            return _("Its connection ends on {day}: renew it before.", day=day)
+            return _("Its connection ends on {day}: renew it before.", day=foreseeing.end_in_words(account))
 
 
 def _author(atlas: Atlas, post: Post, codes: Collection[str]) -> Callable[[Actor], bool]:

@@ -15,7 +15,7 @@ from hub.domain.account import Account
 from hub.domain.delivery import Delivery, DeliveryState, Patience
 from hub.domain.post import Post
 from hub.domain.reach import ReachFigure, Sample, Unit, Visit, next_slot, slot_at
-from hub.services import delivering
+from hub.services import delivering, pacing
 
 BATCH = 100
 """Most posts of one account asked about together (X takes a hundred ids at once)."""
@@ -40,7 +40,7 @@ def due_readings(session: Session, *, at: datetime, patience: Patience) -> list[
         .where(
             col(Delivery.next_sample_at) <= at,
             Delivery.state == DeliveryState.SENT,
-            delivering.callable_account(at),
+            pacing.leisurely(at),
         )
         .order_by(col(Delivery.account_id), col(Delivery.next_sample_at))
         .limit(1000)

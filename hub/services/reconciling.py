@@ -27,7 +27,7 @@ from hub.domain.delivery import (
 )
 from hub.domain.reach import first_slot
 from hub.language import _
-from hub.services import delivering
+from hub.services import delivering, pacing
 
 S = DeliveryState
 BATCH = 16
@@ -72,8 +72,8 @@ def questions(session: Session, *, at: datetime, patience: Patience, limit: int 
         ).all()
         assert account is not None
         assert delivery.id is not None
-        if account.not_before is not None and account.not_before > at:
-            _wait_with_account(session, delivery, account.not_before, at=at, patience=patience)
+        if (until := pacing.wait_until(session, account, at=at, to_read=True)) is not None:
+            _wait_with_account(session, delivery, until, at=at, patience=patience)
             continue
         delivery.look_at = at + patience.lease
         asked.append(
@@ -241,7 +241,7 @@ def leftovers(session: Session, *, at: datetime, limit: int = BATCH) -> list[Lef
             col(Delivery.draft_id).is_not(None),
             col(Delivery.state).in_([S.CANCELLED, S.FAILED]),
             Delivery.ready_at <= at,
-            delivering.callable_account(at),
+            pacing.leisurely(at),
         )
         .order_by(col(Delivery.ready_at), col(Delivery.id))
         .limit(limit)

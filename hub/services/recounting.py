@@ -57,12 +57,14 @@ DEEDS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
         {
             "account.add": N_("connected an account"),
             "account.rename": N_("renamed an account"),
+            "account.options": N_("chose how an account is used"),
             "account.renew": N_("renewed the keys of an account"),
             "account.check": N_("found an account changed"),
             "account.pause": N_("paused an account"),
             "account.resume": N_("resumed an account"),
             "account.rest": N_("let an account rest: the network refuses its authorisation"),
             "account.block": N_("noted that the network blocks an account"),
+            "account.app-wait": N_("was asked to wait, for all accounts of an app"),
         },
     ),
     "person": (

@@ -15,6 +15,7 @@ from hub.database import due_now
 from hub.domain.account import Account, AccountNetwork
 from hub.domain.audit import CLOCK, note
 from hub.domain.delivery import (
+    WHY_NONE,
     Action,
     Attempt,
     AttemptKind,
@@ -128,8 +129,11 @@ def _decidable(session: Session, delivery_id: int, action: Action, *, by: Actor)
             _("Only an animator or coordinator for the whole territory of this delivery decides about it.")
         )
     possible = actions(delivery)
+    if not possible:
+        why = _(WHY_NONE[delivery.state])
+        raise WrongState(_("“{action}” is not possible for this delivery now. {why}", action=action, why=why))
     if action not in possible:
-        named = ", ".join(one.value for one in possible) or _("none")
+        named = ", ".join(one.value for one in possible)
         raise WrongState(
             _("“{action}” is not possible for this delivery now. Possible: {possible}.", action=action, possible=named)
         )

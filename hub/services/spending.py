@@ -15,6 +15,8 @@ from hub.domain.account import Account, AccountNetwork
 from hub.domain.clock import local_day, zone_info
 from hub.domain.delivery import Attempt, AttemptKind, Delivery, DeliveryState, Patience, lateness
 from hub.domain.post import PostMedia
+from hub.services import pacing, rationing
+from hub.services.rationing import Ration
 
 ZONE: Final = "Europe/Paris"
 """Where a day and a month begin for these figures."""
@@ -38,7 +40,9 @@ class Use:
     waiting: int = 0
     """Deliveries that wait for it, due now or later."""
     wait_until: datetime | None = None
-    """Until when the network asked us not to call."""
+    """Until when the network asked us not to call, this account or its whole app."""
+    rations: tuple[Ration, ...] = ()
+    """How many posts the network takes of it, and how many of them are out; empty where it sets no limit."""
 
 
 def uses(
@@ -50,6 +54,8 @@ def uses(
     posts = _posts(session, ids, since=_begin(month))
     calls = _calls(session, since=_begin(local_day(at, ZONE)))
     waiting = _waiting(session, ids)
+    asked = pacing.waits(session, accounts, at=at)
+    left = rationing.rations(session, accounts, at=at)
     priced = [account for account in accounts if account.network in PRICED]
     costs = _costs(session, priced, rules=rules, since=_begin(month))
     return {
@@ -59,7 +65,8 @@ def uses(
             cost=costs.get(account.id, Decimal(0)) if account.network in PRICED else None,
             calls_today=calls.get(account.id, 0),
             waiting=waiting.get(account.id, 0),
-            wait_until=account.not_before if account.not_before and account.not_before > at else None,
+            wait_until=asked.get(account.id),
+            rations=left.get(account.id, ()),
         )
         for account in accounts
         if account.id is not None

@@ -18,7 +18,7 @@ from hub.domain.policy import Policies
 from hub.domain.post import Post
 from hub.domain.territory import COUNTRY
 from hub.language import N_
-from hub.services import agreeing, connecting, covering, geotargeting, linking, listing, spending
+from hub.services import agreeing, connecting, covering, foreseeing, geotargeting, linking, listing, spending
 from hub.services.covering import Health
 from hub.services.findings import CURED_BY_KEYS, UNANSWERED
 from hub.services.showing import title
@@ -67,12 +67,19 @@ class Tended:
     use: Use
     keeps: bool
     """Whether this person may change anything."""
+    planned: Delivery | None = None
+    """The first delivery that is planned for after the end of its access."""
 
     @property
     def number(self) -> int:
         """Its id."""
         assert self.account.id is not None
         return self.account.id
+
+    @property
+    def foreseen(self) -> str:
+        """That its access ends before a post that is planned on it; empty where it does not."""
+        return foreseeing.ends_before(self.account, self.planned) if self.planned else ""
 
 
 @dataclass(frozen=True)
@@ -122,6 +129,7 @@ def _tended(
     land = geotargeting.atlas(session, [account.territory_code for account in accounts])
     used = spending.uses(session, accounts, rules=rules, at=at)
     policies = agreeing.policies(session)
+    planned = foreseeing.after_end(session)
     return [
         Tended(
             account,
@@ -130,6 +138,7 @@ def _tended(
             next_step(account, at=at, policies=policies),
             used[account.id or 0],
             can_keep_account(by, land, account),
+            planned.get(account.id or 0),
         )
         for account in accounts
     ]

@@ -11,12 +11,12 @@ from pathlib import Path
 from sqlmodel import Session, col, func, select
 
 from channels import Light
-from hub.domain.account import Account, AccountNetwork, AccountState
+from hub.domain.account import NETWORK_NAMES, Account, AccountNetwork, AccountState, AppWait
 from hub.domain.delivery import Delivery, DeliveryState
 from hub.domain.gate import GeoKey
 from hub.domain.territory import Level, Territory
 from hub.language import _, ngettext
-from hub.services import attending, connecting, delivering, notifying
+from hub.services import attending, connecting, delivering, foreseeing, notifying
 
 OVERDUE = timedelta(minutes=5)
 """A delivery that nobody claimed so long after it was due, though its account may be called, means a dead clock."""
@@ -102,6 +102,8 @@ def _hold(session: Session) -> Iterator[Sign]:
 
 
 def _accounts(session: Session, at: datetime) -> Iterator[Sign]:
+    yield from _apps(session, at)
+    planned = foreseeing.after_end(session)
     for account in session.exec(select(Account).order_by(col(Account.id))):
         name, reason = account.name, account.state_reason or "—"
         if account.state is AccountState.RESTING:
@@ -121,6 +123,19 @@ def _accounts(session: Session, at: datetime) -> Iterator[Sign]:
                 account=name,
                 moment=account.not_before.strftime("%Y-%m-%d %H:%M UTC"),
             )
+        elif account.token_expires_at and account.token_expires_at <= at:
+            text = _(
+                "The token of {account} ended on {day}: nothing goes out until it is renewed.",
+                account=name,
+                day=account.token_expires_at.date().isoformat(),
+            )
+        elif account.token_expires_at and account.id in planned:
+            text = _(
+                "The token of {account} ends on {day}, before the post planned for {planned}: renew it before.",
+                account=name,
+                day=account.token_expires_at.date().isoformat(),
+                planned=planned[account.id].wall_time[:10],
+            )
         elif account.token_expires_at and account.token_expires_at - at < timedelta(days=14):
             text = _(
                 "The token of {account} ends on {day}: renew it before.",
@@ -135,6 +150,37 @@ def _accounts(session: Session, at: datetime) -> Iterator[Sign]:
             continue
         brief = _("{account} needs care: {state}.", account=name, state=_(connecting.STATE_NAMES[account.state]))
         yield Sign("accounts", Light.AMBER, text, brief)
+
+
+def _apps(session: Session, at: datetime) -> Iterator[Sign]:
+    """Waits of a whole app: they hold back many accounts at once, so that also a short one is worth telling."""
+    for app in session.exec(select(AppWait).order_by(col(AppWait.app_key))):
+        network = _(NETWORK_NAMES[AccountNetwork(app.app_key.partition(":")[0])])
+        if app.not_before and app.not_before > at:
+            text = _(
+                "No account of this app on {network} makes a call before {moment}: {reason} They go on by themselves.",
+                network=network,
+                moment=app.not_before.strftime("%Y-%m-%d %H:%M UTC"),
+                reason=_ended(app.reason),
+            )
+            brief = _("{network} asks to wait.", network=network)
+        elif app.reads_not_before and app.reads_not_before > at:
+            text = _(
+                "Nothing is read from {network} before {moment}: {reason} Posts go out; figures wait, and what must be "
+                "read back is shown to a person.",
+                network=network,
+                moment=app.reads_not_before.strftime("%Y-%m-%d %H:%M UTC"),
+                reason=_ended(app.reason),
+            )
+            brief = _("{network} lets nothing be read for now.", network=network)
+        else:
+            continue
+        yield Sign("accounts", Light.AMBER, text, brief)
+
+
+def _ended(words: str) -> str:
+    """Somebody's words as a sentence of their own."""
+    return words if words.endswith((".", "!", "?")) else f"{words}."
 
 
 def _deliveries(session: Session, at: datetime) -> Iterator[Sign]:

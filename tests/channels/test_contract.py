@@ -184,7 +184,7 @@ def test_figures_of_no_post_are_none(play: Play) -> None:
 def test_while_there_is_room_nobody_is_asked_to_wait(play: Play) -> None:
     publish(play, HELLO)
 
-    assert play.channel.wait_until is None
+    assert play.channel.pace.wait_until is None
 
 
 def test_a_check_says_that_all_is_well(play: Play) -> None:

@@ -13,13 +13,16 @@ from typing import Any
 import pytest
 
 from channels.base import (
+    FREE,
     Blocked,
+    Breadth,
     ChannelError,
     Deadline,
     Figure,
     Finding,
     Light,
     Message,
+    Pace,
     Picture,
     Prepared,
     Receipt,
@@ -592,7 +595,7 @@ def test_the_minutes_to_wait_are_told(page: PageStage) -> None:
     page.play(faults.usage(97, page=PAGE_ID, minutes=19))
     page.publish(HELLO)
 
-    assert page.channel.wait_until == NOON + timedelta(minutes=19)
+    assert page.channel.pace.wait_until == NOON + timedelta(minutes=19)
 
 
 def test_a_limit_says_until_when(page: PageStage) -> None:
@@ -605,24 +608,68 @@ def test_a_limit_says_until_when(page: PageStage) -> None:
 
 
 def test_full_use_without_minutes_waits_a_quarter_of_an_hour(page: PageStage) -> None:
+    page.play(faults.usage(95, page=PAGE_ID))
+    page.publish(HELLO)
+
+    assert page.channel.pace.wait_until == NOON + timedelta(minutes=15)
+
+
+def test_the_use_of_the_app_is_told_apart_from_that_of_the_page(page: PageStage) -> None:
     page.play(faults.usage(95))
     page.publish(HELLO)
 
-    assert page.channel.wait_until == NOON + timedelta(minutes=15)
+    quarter = NOON + timedelta(minutes=15)
+    assert page.channel.pace == Pace(app_wait_until=quarter, app_slow_until=quarter)
+
+
+@pytest.mark.parametrize(
+    ("percent", "gap"), [(74, None), (75, 5), (85, 32.5), (94, 57.25)], ids=["room", "first", "half-way", "last"]
+)
+def test_use_that_grows_keeps_calls_apart_before_it_stops_them(
+    page: PageStage, percent: int, gap: float | None
+) -> None:
+    page.play(faults.usage(percent, page=PAGE_ID))
+    page.publish(HELLO)
+
+    quarter = NOON + timedelta(minutes=15)
+    expected = FREE if gap is None else Pace(wait_until=NOON + timedelta(seconds=gap), slow_until=quarter)
+    assert page.channel.pace == expected
+
+
+def test_an_answer_that_tells_nothing_of_use_takes_back_nothing(page: PageStage) -> None:
+    page.play(faults.usage(97, page=PAGE_ID, minutes=19))
+    page.publish(HELLO)
+
+    page.channel.check()
+
+    assert page.channel.pace.wait_until == NOON + timedelta(minutes=19)
 
 
 def test_with_room_left_there_is_no_waiting(page: PageStage) -> None:
-    page.play(faults.usage(94))
+    page.play(faults.usage(74))
     page.channel.check()
 
-    assert page.channel.wait_until is None
+    assert page.channel.pace == FREE
+
+
+@pytest.mark.parametrize(
+    ("code", "breadth"),
+    [(4, Breadth.APP), (341, Breadth.APP), (17, Breadth.ACCOUNT), (32, Breadth.ACCOUNT), (80001, Breadth.ACCOUNT)],
+)
+def test_a_limit_of_the_app_is_told_from_that_of_a_page(page: PageStage, code: int, breadth: Breadth) -> None:
+    page.play(graph_error(code, path=CREATE))
+
+    error = mistake(lambda: page.publish(HELLO))
+
+    assert isinstance(error, Throttled)
+    assert error.breadth is breadth
 
 
 def test_without_a_readable_date_no_moment_is_invented(page: PageStage) -> None:
     page.play(faults.usage(97), Fault("headers", headers={"date": "one of these days"}))
     page.publish(HELLO)
 
-    assert page.channel.wait_until is None
+    assert page.channel.pace.wait_until is None
 
 
 @pytest.mark.parametrize("value", ["", "no JSON", "[]", '{"call_count":"97"}', "1"])
@@ -630,7 +677,7 @@ def test_odd_usage_headers_do_no_harm(page: PageStage, value: str) -> None:
     page.play(Fault("headers", headers={"x-app-usage": value, "x-business-use-case-usage": value}))
     page.publish(HELLO)
 
-    assert page.channel.wait_until is None
+    assert page.channel.pace.wait_until is None
 
 
 # --- Reading back -------------------------------------------------------------------------------------

@@ -18,12 +18,14 @@ from hypothesis import strategies as st
 
 from channels import x_reading
 from channels.base import (
+    Breadth,
     ChannelError,
     Deadline,
     Figure,
     Finding,
     Light,
     Message,
+    Pace,
     Picture,
     Prepared,
     Problem,
@@ -395,15 +397,57 @@ def test_the_last_call_that_a_limit_allows_asks_to_wait_for_its_end(stage: Stage
 
     stage.publish(HELLO)
 
-    assert stage.channel.wait_until == NOON + timedelta(minutes=15)
+    assert stage.channel.pace.wait_until == NOON + timedelta(minutes=15)
 
 
-def test_before_any_call_and_while_there_is_room_nobody_waits(stage: Stage) -> None:
-    before = stage.channel.wait_until
+def test_hours_of_the_app_are_told_from_minutes_of_the_account(stage: Stage) -> None:
+    quarter = {"x-rate-limit-remaining": "0", "x-rate-limit-reset": unix(NOON + timedelta(minutes=9))}
+    day = {"x-app-limit-24hour-remaining": "0", "x-app-limit-24hour-reset": unix(LATER)}
+    stage.sandbox.faults.add(faults.Fault("headers", headers={**quarter, **day}))
 
     stage.publish(HELLO)
 
-    assert (before, stage.channel.wait_until) == (None, None)
+    assert stage.channel.pace == Pace(wait_until=NOON + timedelta(minutes=9), app_wait_until=LATER)
+
+
+@pytest.mark.parametrize(
+    ("headers", "breadth"),
+    [
+        ({}, Breadth.ACCOUNT),
+        ({"x-rate-limit-remaining": "0", "x-rate-limit-reset": unix(LATER)}, Breadth.ACCOUNT),
+        ({"x-user-limit-24hour-remaining": "0", "x-user-limit-24hour-reset": unix(LATER)}, Breadth.ACCOUNT),
+        ({"x-app-limit-24hour-remaining": "0", "x-app-limit-24hour-reset": unix(LATER)}, Breadth.APP),
+        ({"x-rate-limit-remaining": "57", "x-app-limit-24hour-reset": unix(LATER)}, Breadth.APP),
+    ],
+)
+def test_the_limit_of_the_app_holds_for_all_its_accounts(
+    stage: Stage, headers: dict[str, str], breadth: Breadth
+) -> None:
+    stage.sandbox.faults.add(faults.Fault("answer", status=429, body="{}", headers=headers))
+
+    with pytest.raises(Throttled) as caught:
+        stage.publish(HELLO)
+
+    assert caught.value.breadth is breadth
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_the_cap_of_readings_stops_readings_and_one_of_posts_everything(stage: Stage, method: str) -> None:
+    body = {"title": "UsageCapExceeded", "type": "https://api.x.com/2/problems/usage-capped"}
+    stage.sandbox.faults.add(faults.answer(body, status=429, method=method))
+
+    with pytest.raises(Throttled) as caught:
+        stage.channel.find(HELLO, NOON) if method == "GET" else stage.publish(HELLO)
+
+    assert caught.value.breadth is (Breadth.READS if method == "GET" else Breadth.APP)
+
+
+def test_before_any_call_and_while_there_is_room_nobody_waits(stage: Stage) -> None:
+    before = stage.channel.pace.wait_until
+
+    stage.publish(HELLO)
+
+    assert (before, stage.channel.pace.wait_until) == (None, None)
 
 
 def test_one_post_too_many_today_waits_for_the_day(stage: Stage) -> None:

@@ -343,3 +343,55 @@ def test_planted_secrets_are_in_no_output_no_audit_and_no_dump(relais, sandbox, 
     assert [one for one in ran if "planted" in one.out + one.err] == []
     assert any("Académie de Rennes" in line for line in lines)
     assert [line for line in lines if "planted" in line] == []
+
+
+# --- How it is used -----------------------------------------------------------------------------------------
+
+
+def add_x(relais: Relais, sandbox: Sandbox, tmp_path: Path) -> None:
+    account = sandbox.x.create_account("ij_bretagne")
+    (tmp_path / "keys.txt").write_text("\n".join(f"{key}={account[key]}" for key in KEYS))
+    ran = relais("account", "add", "x", "--territory", "FR", "--handle", "ij_bretagne", "--user-id", account["id"],
+                 "--secret-file", str(tmp_path / "keys.txt"))  # fmt: skip
+    assert ran.code == 0, ran.err
+
+
+def test_what_x_still_takes_of_an_account_is_told_and_can_be_chosen(relais, sandbox, tmp_path):
+    add_x(relais, sandbox, tmp_path)
+
+    chosen = relais("account", "option", "x:FR", "verified=true", "posts_a_half_hour=20")
+    [x] = [one for one in told(relais, "list") if one["network"] == "x"]
+
+    assert (chosen.code, chosen.out) == (0, "ij_bretagne: posts_a_half_hour=20, verified=true\n")
+    assert x["rations"] == [{"minutes": 1440, "most": 2400, "used": 0}, {"minutes": 30, "most": 20, "used": 0}]
+    assert "Posts left in half an hour: 20 of 20." in relais("account", "check", "x:FR").out
+    assert "20" in relais("account", "list").out.splitlines()[-1].split()
+
+
+def test_a_choice_is_taken_back(relais, sandbox, tmp_path):
+    add_x(relais, sandbox, tmp_path)
+    relais("account", "option", "x:FR", "verified=true")
+
+    taken = relais("account", "option", "x:FR", "verified=")
+
+    assert (taken.code, taken.out) == (0, "ij_bretagne: nothing chosen\n")
+    assert json.loads(relais("account", "option", "x:FR", "verified=true", "--json").out)["options"] == {
+        "verified": True
+    }
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        ("two_step=true", "There is no choice two_step on X. There is: verified, posts_a_day, posts_a_half_hour."),
+        ("verified=yes", "Write verified=true or verified=false."),
+        ("posts_a_day=0", "posts_a_day is a whole number, 1 at least."),
+        ("posts_a_day=many", "posts_a_day is a whole number, 1 at least."),
+    ],
+)
+def test_a_choice_that_does_not_exist_is_refused_with_those_that_do(relais, sandbox, tmp_path, typed, sentence):
+    add_x(relais, sandbox, tmp_path)
+
+    ran = relais("account", "option", "x:FR", typed)
+
+    assert (ran.code, sentence in ran.err) == (2, True)

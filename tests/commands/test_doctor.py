@@ -199,3 +199,24 @@ def test_where_mails_go_is_told_and_wants_care_once_others_reach_this_hub(
 
     assert [line.startswith(words) for line in lines(ran.out, sign) if line.startswith("Mails")] == [True]
     assert "sesame" not in ran.out + ran.err
+
+
+def test_a_token_that_ends_before_a_planned_post_wants_care(
+    relais: Relais, engine: Engine, key: str, tmp_path: Path
+) -> None:
+    stage = build_stage(engine, tmp_path)
+    room = Room(stage, stage.clock, runner.build(stage.hub))
+    room.clock.at = machine_clock()
+    due = machine_clock() + timedelta(days=50)
+    room.approve_one(when=due.replace(tzinfo=None))
+    with writing(engine) as session:
+        for number in stage.accounts.values():
+            connecting.get_account(session, number).secret = None
+        ends = due - timedelta(days=10)
+        connecting.get_account(session, stage.accounts["rennes"]).token_expires_at = ends
+
+    with FileLock(tmp_path / "relais.lock"):
+        ran = relais("doctor")
+
+    words = f"ends on {ends.date()}, before the post planned for {due.date()}: renew it before."
+    assert f"The token of Page rennes {words}" in lines(ran.out, "!")

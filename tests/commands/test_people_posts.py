@@ -9,14 +9,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 from PIL import Image
 from sqlalchemy import Engine
+from sqlmodel import select
 
 from hub.commands import client
 from hub.commands.people import postfile
+from hub.database import reading, writing
+from hub.domain.audit import AuditEntry
+from hub.domain.delivery import WHY_NONE, Delivery, DeliveryState
 from hub.domain.errors import Invalid
 from hub.services.drafting import Draft
 from hub.web.app import create_app
@@ -472,6 +477,108 @@ def test_a_person_decides_about_a_late_delivery(typing: As, stage: Stage):
     assert found["state"] == "sent"
     assert typing("animator", "delivery", "remove", second, "--reason", "Date fausse").code == 0
     assert typing("animator", "delivery", "remove", second, "--reason", "Date fausse").code == 5
+
+
+@pytest.fixture
+def two(typing: As) -> tuple[int, int]:
+    """Two deliveries of one post."""
+    number = str(typing.data("animator", *A_POST)["id"])
+    typing("animator", "post", "submit", number)
+    typing("coordinator", "approve", number)
+    first, second = (one["id"] for one in typing.data("animator", "delivery", "list"))
+    return first, second
+
+
+def put(stage: Stage, delivery_id: int, state: DeliveryState, **columns: Any) -> None:
+    """As if a delivery had come to stand there."""
+    with writing(stage.hub.engine) as session:
+        delivery = session.get(Delivery, delivery_id)
+        assert delivery is not None
+        delivery.state = state
+        for name, value in columns.items():
+            setattr(delivery, name, value)
+
+
+def ask_api(url: str, stage: Stage, method: str, path: str, **body: Any) -> httpx.Response:
+    """The same through the API, as the animator."""
+    headers = {"Authorization": f"Bearer {stage.tokens['animator']}", "Accept-Language": "en"}
+    return httpx.request(method, f"{url}/api/v1/deliveries/{path}", headers=headers, json=body or None)
+
+
+ALLOWED = {
+    DeliveryState.REVIEW: ["found", "send", "give-up"],
+    DeliveryState.FAILED: ["send", "give-up"],
+    DeliveryState.SENT: ["remove"],
+}
+"""What may be done in each state; in all others nothing."""
+
+
+@pytest.mark.parametrize("state", list(DeliveryState))
+def test_the_command_line_and_the_api_offer_and_refuse_the_same_in_the_same_words(
+    typing: As, stage: Stage, url: str, two: tuple[int, int], state: DeliveryState
+):
+    put(stage, two[0], state)
+    allowed = ALLOWED.get(state, [])
+
+    offered = typing.data("animator", "delivery", "show", str(two[0]))["actions"]
+    refused = [action for action in ("found", "send", "give-up") if action not in allowed]
+    typed = [typing("animator", "delivery", "resolve", str(two[0]), action) for action in refused]
+    asked = [ask_api(url, stage, "POST", f"{two[0]}/resolve", action=action) for action in refused]
+
+    assert offered == allowed
+    assert ask_api(url, stage, "GET", str(two[0])).json()["actions"] == allowed
+    assert [(ran.code, ran.err.strip()) for ran in typed] == [(5, answer.json()["detail"]) for answer in asked]
+    assert [answer.status_code for answer in asked] == [409] * len(refused)
+    named = f"Possible: {', '.join(allowed)}." if allowed else WHY_NONE[state]
+    for action, ran in zip(refused, typed, strict=True):
+        assert ran.err.strip() == f"“{action}” is not possible for this delivery now. {named}"
+
+
+@pytest.mark.parametrize(
+    ("action", "more", "state", "outcome", "detail"),
+    [
+        ("found", {"remote_id": "https://www.facebook.com/1002/posts/7"}, "sent", "ok", "Animator found it."),
+        ("send", {}, "waiting", "not-sent", "Animator had it sent (again)."),
+        ("give-up", {}, "cancelled", "not-sent", "Animator gave it up."),
+    ],
+)
+def test_each_decision_is_kept_as_a_try_of_a_person_and_in_the_audit_by_either_way(
+    typing: As, stage: Stage, url: str, two: tuple[int, int], action: str, more: dict[str, str], state: str,
+    outcome: str, detail: str,
+):  # fmt: skip
+    for one in two:
+        put(stage, one, DeliveryState.REVIEW)
+    options = [part for name, value in more.items() for part in (f"--{name.replace('_', '-')}", value)]
+
+    by_command = typing.data(
+        "animator", "delivery", "resolve", str(two[0]), action, "--reason", "Vu sur la page", *options
+    )
+    by_api = ask_api(url, stage, "POST", f"{two[1]}/resolve", action=action, reason="Vu sur la page", **more).json()
+
+    for told in (by_command, by_api):
+        [attempt] = told["attempts"]
+        assert told["state"] == state
+        assert (attempt["kind"], attempt["outcome"], attempt["detail"]) == ("person", outcome, detail)
+    with reading(stage.hub.engine) as session:
+        entries = session.exec(select(AuditEntry).where(AuditEntry.action == "delivery.resolve")).all()
+    assert [(one.by_name, one.after["action"], one.after["reason"]) for one in entries if one.after] == [
+        ("Animator", action, "Vu sur la page")
+    ] * 2
+
+
+@pytest.mark.parametrize("action", ["eat", "remove", ""])
+def test_a_word_that_is_no_decision_is_refused_with_those_that_are(
+    typing: As, stage: Stage, url: str, two: tuple[int, int], action: str
+):
+    put(stage, two[0], DeliveryState.SENT)
+
+    typed = typing("animator", "delivery", "resolve", str(two[0]), action)
+    asked = ask_api(url, stage, "POST", f"{two[0]}/resolve", action=action)
+
+    assert (typed.code, asked.status_code) == (2, 422)
+    [problem] = asked.json()["problems"]
+    assert problem == {"field": "action", "message": "Choose one of: 'found', 'send' or 'give-up'."}
+    assert problem["message"] in typed.err
 
 
 def test_an_export_goes_to_standard_output_or_whole_into_a_file(typing: As):

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import select
 
-from channels.sandbox.faults import Fault, Faults, named
+from channels.sandbox.faults import Fault, Faults, named, usage
 from channels.sandbox.server import Sandbox
 from hub.database import reading, writing
 from hub.domain.account import AccountState
@@ -190,8 +190,7 @@ def test_an_expired_token_rests_its_page_only_and_nothing_is_lost(road: Road) ->
 
 def test_a_page_whose_use_is_nearly_up_is_left_alone_for_as_long_as_it_asks(road: Road) -> None:
     page = road.account("rennes").remote_id
-    usage = named("usage_high")
-    road.play(replace(usage, method="POST", path=f"/{page}/feed$"))
+    road.play(usage(97, page=page, method="POST", path=f"/{page}/feed$"))
     made = [road.approve_one("Un"), road.approve_one("Deux")]
 
     road.run_at(DUE)
@@ -201,6 +200,82 @@ def test_a_page_whose_use_is_nearly_up_is_left_alone_for_as_long_as_it_asks(road
 
     assert (states, waits) == ([S.SENT, S.WAITING], DUE + timedelta(minutes=15))
     assert road.state(made[1]) == S.SENT
+
+
+def test_a_limit_of_the_app_leaves_every_page_alone_and_x_goes_on(road: Road) -> None:
+    road.play(named("app_limit", path="/feed$"))
+    first = road.approve_one("Un")
+    road.run_at(DUE)
+    later = DUE + timedelta(minutes=5)
+    pages = road.approve("Deux", accounts=EVERY_PLACE[:3], audience=("FR",), when=wall(3, 18, 5), zone="Europe/Paris")
+    on_x = road.approve_one("Trois", accounts=("x:FR",), audience=("FR",), when=wall(3, 18, 5))
+    before = len(road.sandbox.calls)
+
+    road.run_at(later)
+    asked = {call.path for call in list(road.sandbox.calls)[before:]}
+    states = [road.state(one) for one in (first, *pages)]
+    road.run_at(DUE + timedelta(minutes=15))
+
+    assert (states, road.state(on_x), asked) == ([S.WAITING] * 4, S.SENT, {"/2/tweets"})
+    assert [road.state(one) for one in (first, *pages)] == [S.SENT] * 4
+    assert sorted(road.public()) == sorted(road.linked())
+
+
+@pytest.mark.parametrize(
+    ("name", "waits"),
+    [
+        ("x_quarter_used_up", timedelta(minutes=15)),
+        ("x_day_used_up", timedelta(hours=4)),
+        ("x_app_day_used_up", timedelta(hours=4)),
+        ("x_day_used_up_untold", timedelta(minutes=15)),
+        ("x_reset_in_the_past", timedelta(minutes=15)),
+        ("x_without_headers", timedelta(minutes=15)),
+    ],
+)
+def test_minutes_of_x_are_told_from_hours_and_what_it_does_not_tell_is_ours_to_guess(
+    road: Road, name: str, waits: timedelta
+) -> None:
+    delivery = road.approve_one(accounts=("x:FR",), audience=("FR",))
+    road.play(named(name, path="/2/tweets$"))
+
+    road.run_at(DUE)
+    refused = (road.state(delivery), road.outcomes(delivery))
+    road.run_at(DUE + waits - timedelta(seconds=1))
+    early = road.public()
+    road.run_at(DUE + waits)
+
+    assert (refused, early) == ((S.WAITING, ["rate"]), [])
+    assert road.state(delivery) == S.SENT
+
+
+def test_sixty_posts_due_at_once_on_x_all_go_out_and_x_has_nothing_to_refuse(road: Road) -> None:
+    number = road.stage.accounts["x"]
+    with writing(road.hub.engine) as session:
+        connecting.choose_options(session, number, {"verified": True}, by="operator", at=NOON)
+    made = [road.approve_one(f"Numéro {one}", accounts=("x:FR",), audience=("FR",)) for one in range(60)]
+
+    road.run_at(DUE)
+    at_once = len(road.public())
+    road.live_until(DUE + timedelta(minutes=30))
+
+    assert (at_once, {road.state(one) for one in made}) == (50, {S.SENT})
+    assert Counter(outcome for one in made for outcome in road.outcomes(one)) == {"ok": 60}
+    assert sorted(road.public()) == sorted(road.linked())
+
+
+def test_credits_that_are_used_up_rest_the_account_with_one_alert_and_nothing_is_lost(road: Road) -> None:
+    made = [road.approve_one(f"N{one}", accounts=("x:FR",), audience=("FR",)) for one in range(12)]
+    road.play(named("x_credits_used_up", path="/2/tweets$", times=None))
+
+    road.run_at(DUE)
+    road.run_after(minutes=1)
+    resting = (road.account("x").state, len(road.audit("account.rest")), {road.state(one) for one in made})
+    road.sandbox.faults.clear()
+    road.resume("x")
+    road.run_after(seconds=1)
+
+    assert resting == (AccountState.RESTING, 1, {S.WAITING})
+    assert [text for _account, _id, text in road.public()] == [f"N{one}" for one in range(12)]
 
 
 def test_a_post_taken_down_is_gone_from_the_network(road: Road) -> None:

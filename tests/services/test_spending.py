@@ -11,11 +11,12 @@ from sqlmodel import Session, col, select
 from channels import Network
 from channels.x import XRules
 from hub.database import reading, writing
-from hub.domain.account import Account
+from hub.domain.account import Account, AppWait
 from hub.domain.delivery import Attempt, AttemptKind, Delivery, DeliveryState
 from hub.domain.person import RoleKind
 from hub.domain.post import Media, PostMedia
 from hub.services import spending
+from hub.services.rationing import Ration
 from hub.services.spending import Use
 from tests.services.desk import Desk
 
@@ -51,7 +52,8 @@ def sent(desk: Desk, delivery_id: int, at: datetime | None = None, state: Delive
 
 
 def test_an_account_that_did_nothing_has_used_nothing(desk: Desk):
-    assert use(desk, "x") == Use(NOVEMBER, posts=0, cost=Decimal(0))
+    left = (Ration(timedelta(hours=24), most=50, used=0), Ration(timedelta(minutes=30), most=50, used=0))
+    assert use(desk, "x") == Use(NOVEMBER, posts=0, cost=Decimal(0), rations=left)
     assert use(desk, "rennes") == Use(NOVEMBER, posts=0, cost=None)
 
 
@@ -114,6 +116,16 @@ def test_what_waits_is_counted_and_how_long_the_network_asked_us_to_wait(desk: D
     assert (use(desk, "x").waiting, use(desk, "x").wait_until) == (1, until)
     desk.stage.clock.at = until
     assert use(desk, "x").wait_until is None
+
+
+def test_a_wait_of_the_whole_app_is_told_with_each_of_its_accounts(desk: Desk):
+    until = desk.now + timedelta(minutes=5)
+    with writing(desk.stage.hub.engine) as session:
+        session.add(AppWait(app_key="facebook", not_before=until, reason="The use of the app is nearly up."))
+
+    waits = [use(desk, name).wait_until for name in ("rennes", "national", "x")]
+
+    assert waits == [until, until, None]
 
 
 def test_what_is_too_late_is_told_before_an_account_goes_on(desk: Desk):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -189,6 +190,25 @@ def test_the_price_of_posts_on_x_is_told_with_where_it_comes_from(browse: Browse
 
     assert "<dt>Price of these posts</dt><dd>0.00 US dollars</dd>" in page
     assert "Counted by Relais, at the prices of its settings" in page
+
+
+def test_what_x_still_takes_of_an_account_is_told_on_its_page_alone(browse: Browse, stage: Stage):
+    page, elsewhere = (browse("coordinator").get(at(stage, name)).text for name in ("x", "rennes"))
+
+    assert "<dt>Left in 24 hours</dt><dd>50 of 50</dd>" in page
+    assert "<dt>Left in half an hour</dt><dd>50 of 50</dd>" in page
+    assert "Left in" not in elsewhere
+
+
+def test_an_access_that_ends_before_a_planned_post_is_told_on_the_page(
+    browse: Browse, stage: Stage, approved: dict[str, Any]
+):
+    with writing(stage.hub.engine) as session:
+        connecting.get_account(session, stage.accounts["rennes"]).token_expires_at = stage.clock() + timedelta(days=1)
+
+    page = browse("coordinator").get(at(stage, "rennes")).text
+
+    assert "Its access ends on 3 November 2026, before the post planned for 10 November 2026." in page
 
 
 # --- Check, pause, resume -------------------------------------------------------------------------------

@@ -11,9 +11,10 @@ import typer
 from hub.language import _, ngettext
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     from hub.domain.account import Account, AccountNetwork
+    from hub.services.rationing import Ration
     from hub.wiring import Hub
 
 Reference = Annotated[
@@ -28,6 +29,7 @@ def build() -> typer.Typer:
     app.command("add", help=_("Connect a page or profile; its keys come from standard input or a file."))(add)
     app.command("list", help=_("List accounts, their state and what the last check showed."))(list_accounts)
     app.command("check", help=_("Ask the network how an account is (or all of them), and say what to do."))(check)
+    app.command("option", help=_("Choose how an account is used, such as verified=true on X."))(option)
     app.command("pause", help=_("Let nothing go out for an account."))(pause)
     app.command("resume", help=_("Let deliveries of an account go out again."))(resume)
     return app
@@ -111,9 +113,9 @@ def add(
         assert account.id is not None
         account = connecting.check_account(hub, account.id, by=OPERATOR)
     if as_json:
-        terminal.say_json(_told(account))
+        terminal.say_json(_told(account, {}))
     elif check:
-        _say_findings(account)
+        _say_findings(account, {})
     if check and account.light == "red":
         raise typer.Exit(terminal.TROUBLE)
 
@@ -230,8 +232,33 @@ def _options(given: list[str]) -> dict[str, Any]:
         name, equals, value = text.partition("=")
         if not equals or not name.isidentifier():
             raise Invalid(_("“{text}” is not an option: write for example two_step=true.", text=text), field="option")
-        chosen[name] = {"true": True, "false": False}.get(value.lower(), value)
+        number = int(value) if value.isascii() and value.isdigit() and len(value) < 10 else value
+        chosen[name] = {"true": True, "false": False, "": None}.get(value.lower(), number)
     return chosen
+
+
+def option(
+    reference: Reference,
+    given: Annotated[list[str], typer.Argument(metavar="NAME=VALUE", help=_("A choice; NAME= takes it back."))],
+    as_json: AsJson = False,
+) -> None:
+    """Choose how an account is used."""
+    from hub.commands import terminal
+    from hub.commands.operator.opening import open_hub
+    from hub.database import writing
+    from hub.domain.audit import OPERATOR
+    from hub.services import connecting
+
+    hub = open_hub()
+    with writing(hub.engine) as session:
+        account = connecting.find_account(session, reference)
+        assert account.id is not None
+        account = connecting.choose_options(session, account.id, _options(given), by=OPERATOR, at=hub.now())
+    if as_json:
+        terminal.say_json({"id": account.id, "options": account.options})
+        return
+    chosen = ", ".join(f"{name}={str(value).lower()}" for name, value in sorted(account.options.items()))
+    terminal.say(_("{account}: {options}", account=account.name, options=chosen or _("nothing chosen")))
 
 
 def list_accounts(as_json: AsJson = False) -> None:
@@ -239,15 +266,20 @@ def list_accounts(as_json: AsJson = False) -> None:
     from hub.commands import terminal
     from hub.commands.operator.opening import open_hub
     from hub.database import reading
-    from hub.services import connecting
+    from hub.services import connecting, rationing
 
-    with reading(open_hub().engine) as session:
+    hub = open_hub()
+    with reading(hub.engine) as session:
         accounts = connecting.list_accounts(session)
+        left = rationing.rations(session, accounts, at=hub.now())
         session.expunge_all()
     if as_json:
-        terminal.say_json([_told(account) for account in accounts])
+        terminal.say_json([_told(account, left) for account in accounts])
         return
-    columns = [_("Number"), _("Network"), _("Territory"), _("Name"), _("State"), _("Light"), _("Checked")]
+    columns = [
+        *(_("Number"), _("Network"), _("Territory"), _("Name"), _("State"), _("Light"), _("Checked")),
+        _("Posts left"),
+    ]
     rows = (
         (
             account.id,
@@ -257,6 +289,7 @@ def list_accounts(as_json: AsJson = False) -> None:
             _(connecting.STATE_NAMES[account.state]),
             connecting.light_name(account),
             account.checked_at and account.checked_at.strftime("%Y-%m-%d %H:%M"),
+            min((ration.left for ration in left.get(account.id or 0, ())), default=None),
         )
         for account in accounts
     )
@@ -274,13 +307,14 @@ def check(
     from hub.commands.operator.opening import open_hub
     from hub.database import reading
     from hub.domain.audit import OPERATOR
-    from hub.services import connecting
+    from hub.services import connecting, rationing
 
     hub = open_hub()
     with reading(hub.engine) as session:
         accounts = connecting.list_accounts(session) if reference is None else []
         if reference is not None:
             accounts = [connecting.find_account(session, reference)]
+        left = rationing.rations(session, accounts, at=hub.now())
         session.expunge_all()
     checked = []
     for account in accounts:
@@ -288,15 +322,15 @@ def check(
         found = connecting.check_account(hub, account.id, by=OPERATOR)
         checked.append(found)
         if not as_json:
-            _say_findings(found)
+            _say_findings(found, left)
     if as_json:
-        told = [_told(account) for account in checked]
+        told = [_told(account, left) for account in checked]
         terminal.say_json(told if reference is None else told[0])
     if any(account.light == "red" for account in checked):
         raise typer.Exit(terminal.TROUBLE)
 
 
-def _say_findings(account: Account) -> None:
+def _say_findings(account: Account, left: Mapping[int, Sequence[Ration]]) -> None:
     from hub.commands import terminal
     from hub.services import connecting
     from hub.services.findings import CURED_BY_KEYS
@@ -304,6 +338,8 @@ def _say_findings(account: Account) -> None:
     terminal.say(f"{account.id} {account.name} ({connecting.short_name(account)}): {connecting.light_name(account)}")
     for words in connecting.sentences(account):
         terminal.say(f"  - {words}")
+    for ration in left.get(account.id or 0, ()):
+        terminal.say(f"  - {ration.sentence}")
     if account.state.value != "active":
         terminal.say("  - " + connecting.standing(account))
     if any(found["code"] in CURED_BY_KEYS for found in account.findings):
@@ -366,7 +402,7 @@ def resume(
     terminal.say(f"{waiting} {due}" if released.due else waiting)
 
 
-def _told(account: Account) -> dict[str, Any]:
+def _told(account: Account, left: Mapping[int, Sequence[Ration]]) -> dict[str, Any]:
     from hub.services import connecting
 
-    return connecting.told(account)
+    return connecting.told(account) | {"rations": [ration.told() for ration in left.get(account.id or 0, ())]}

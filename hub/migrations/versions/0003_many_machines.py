@@ -27,7 +27,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('delivery', schema=None) as batch_op:
         batch_op.create_index('ix_delivery_held', ['account_id'], unique=False, sqlite_where=sa.text("state = 'claimed' OR state = 'sending'"), postgresql_where=sa.text("state = 'claimed' OR state = 'sending'"))
-        batch_op.create_index('ix_delivery_waiting', ['account_id', 'ready_at', 'due_at', 'id'], unique=False, sqlite_where=sa.text("state = 'waiting'"), postgresql_where=sa.text("state = 'waiting'"))
+        batch_op.create_index('ix_delivery_waiting', ['account_id', 'due_at', 'id'], unique=False, sqlite_where=sa.text("state = 'waiting'"), postgresql_where=sa.text("state = 'waiting'"))
 
     # ### end Alembic commands ###
 

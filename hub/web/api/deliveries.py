@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, status
 from pydantic import Field
@@ -20,9 +20,9 @@ router = APIRouter(prefix="/deliveries", tags=["deliveries"])
 
 
 class Resolve(Typed):
-    """A decision; `remote_id` is the post's id on the network, for `found`."""
+    """A decision; `remote_id` is the post's id on the network, for `found`. Taking down is an errand of its own."""
 
-    action: Action
+    action: Literal["found", "send", "give-up"]
     remote_id: Annotated[str, Field(max_length=200)] | None = None
     reason: Words = ""
 
@@ -58,7 +58,7 @@ def resolve(delivery_id: Id, typed: Resolve, person: SignedIn, session: WriteDb,
     delivery = resolving.resolve(
         session,
         delivery_id,
-        typed.action,
+        Action(typed.action),
         by=person,
         at=now,
         patience=hub.patience,
