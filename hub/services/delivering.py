@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -78,6 +78,8 @@ class Work:
     epoch: int
     account: Account
     message: Message
+    first_late: timedelta | None = None
+    """Of a first try that began the short way (`attempting`), how late it was; None: any other."""
 
 
 _OPEN_HOLD = select(Hold).where(col(Hold.until).is_(None))
@@ -133,15 +135,13 @@ def claim(
     if open_hold(session):
         return []
     if account_id is not None:
-        return _claim_of(session, account_id, PER_ACCOUNT, _TWIN, at=at, owner=owner, patience=patience)
-    free = list(session.exec(_accounts_due(at).limit(accounts)))
+        return _claim_of(session, _OWN, account_id, PER_ACCOUNT, at=at, owner=owner, patience=patience)
+    free = list(session.execute(_ACCOUNTS_DUE.limit(accounts), {"the_moment": at}).scalars())
     share = max(1, min(PER_ACCOUNT, BATCH // len(free))) if free else 0
-    # Looked at again under the account's lock: another process may have claimed there a moment ago.
-    left_alone = and_(_TWIN, ~_worked_on(col(Delivery.account_id)))
     return [
         one
         for number in free
-        for one in _claim_of(session, number, share, left_alone, at=at, owner=owner, patience=patience)
+        for one in _claim_of(session, _LEFT_ALONE, number, share, at=at, owner=owner, patience=patience)
     ]
 
 
@@ -149,8 +149,13 @@ def accounts_due(session: Session, *, at: datetime) -> int:
     """How many accounts have something due that nobody works on."""
     if open_hold(session):
         return 0
-    some = _accounts_due(at, lock=False).order_by(None).subquery()
-    return session.exec(select(func.count()).select_from(some)).one()
+    return int(session.execute(_HOW_MANY_DUE, {"the_moment": at}).scalar_one())
+
+
+_STATE = choice(DeliveryState)
+_MOMENT: Any = bindparam("the_moment", type_=Moment)
+# Nothing is ready before it is due: the index goes by due time, which so bounds how far is looked.
+_IS_READY = and_(col(Delivery.due_at) <= _MOMENT, col(Delivery.ready_at) <= _MOMENT)
 
 
 def _stands(*states: DeliveryState, of: Any = Delivery) -> ColumnElement[bool]:
@@ -160,62 +165,65 @@ def _stands(*states: DeliveryState, of: Any = Delivery) -> ColumnElement[bool]:
     return state == spelled[0] if len(spelled) == 1 else or_(*(state == one for one in spelled))
 
 
-_STATE = choice(DeliveryState)
-_TWIN = _twin_is_known()
-
-
-def _accounts_due(at: datetime, *, lock: bool = True) -> Any:
-    """Accounts with something to claim, those first whose oldest has waited longest."""
-    waiting = aliased(Delivery)
-    own = and_(col(waiting.account_id) == col(Account.id), _stands(S.WAITING, of=waiting))
-    unknown = select(Delivery.text_key).where(Delivery.state == S.UNKNOWN)
-    # Nothing is ready before it is due: the index goes by due time, which so bounds how far is looked.
-    ready = and_(col(waiting.due_at) <= at, col(waiting.ready_at) <= at)
-    due = select(waiting.id).where(own, ready, col(waiting.text_key).not_in(unknown))
-    oldest = select(func.min(waiting.due_at)).where(own).correlate(Account).scalar_subquery()
-    query = (
-        select(Account.id)
-        .where(callable_account(at), due.correlate(Account).exists(), ~_worked_on(col(Account.id)))
-        .order_by(oldest, col(Account.id))
-    )
-    # Whoever else is at an account right now keeps it; nobody waits for anybody.
-    return query.with_for_update(key_share=True, skip_locked=True, of=Account) if lock else query
-
-
 def _worked_on(account_id: Any) -> ColumnElement[bool]:
     """Whether somebody holds something of an account."""
     held = aliased(Delivery)
     return select(held.id).where(col(held.account_id) == account_id, _stands(S.CLAIMED, S.SENDING, of=held)).exists()
 
 
+def _accounts_due() -> Any:
+    """Accounts with something to claim, those first whose oldest has waited longest."""
+    own = and_(col(Delivery.account_id) == col(Account.id), _stands(S.WAITING))
+    due = select(Delivery.id).where(own, _IS_READY, _twin_is_known()).correlate(Account)
+    oldest = select(func.min(Delivery.due_at)).where(own).correlate(Account).scalar_subquery()
+    return (
+        sa_select(col(Account.id))
+        .where(callable_account(_MOMENT), due.exists(), ~_worked_on(col(Account.id)))
+        .order_by(oldest, col(Account.id))
+    )
+
+
+def _due_of(*conditions: ColumnElement[bool]) -> Any:
+    """The oldest of what is due of one account."""
+    return (
+        sa_select(Delivery)
+        .join(Account, col(Account.id) == col(Delivery.account_id))
+        .where(
+            col(Delivery.account_id) == bindparam("the_account"),
+            _stands(S.WAITING),
+            _IS_READY,
+            callable_account(_MOMENT),
+            _twin_is_known(),
+            *conditions,
+        )
+        .order_by(col(Delivery.due_at), col(Delivery.id))
+        .limit(bindparam("the_most"))
+        .with_for_update(skip_locked=True, of=Delivery)
+    )
+
+
+# Put together once: time knocks often.
+_HOW_MANY_DUE = sa_select(func.count()).select_from(_accounts_due().order_by(None).subquery())
+# Whoever else is at an account right now keeps it; nobody waits for anybody.
+_ACCOUNTS_DUE = _accounts_due().with_for_update(key_share=True, skip_locked=True, of=Account)
+_OWN = _due_of()
+# Looked at again under the account's lock: another process may have claimed there a moment ago.
+_LEFT_ALONE = _due_of(~_worked_on(col(Delivery.account_id)))
+
+
 def _claim_of(
     session: Session,
+    query: Any,
     account_id: int,
     most: int,
-    condition: ColumnElement[bool],
     *,
     at: datetime,
     owner: str,
     patience: Patience,
 ) -> list[Claim]:
-    """Take the oldest of what is due of one account."""
-    chosen = (
-        select(Delivery)
-        .join(Account, col(Account.id) == col(Delivery.account_id))
-        .where(
-            col(Delivery.account_id) == account_id,
-            _stands(S.WAITING),
-            col(Delivery.due_at) <= at,
-            col(Delivery.ready_at) <= at,
-            callable_account(at),
-            condition,
-        )
-        .order_by(col(Delivery.due_at), col(Delivery.id))
-        .limit(most)
-        .with_for_update(skip_locked=True, of=Delivery)
-    )
+    given = {"the_account": account_id, "the_most": most, "the_moment": at}
     claims = []
-    for delivery in session.exec(chosen):
+    for delivery in session.execute(query, given).scalars():
         if late := lateness(delivery, at, patience):
             delivery.state, delivery.reason = S.REVIEW, _(late)
             delivery.epoch += 1
@@ -265,7 +273,7 @@ def open_attempt(
         # They were planned apart, but a pause or a wait may have let them become due together.
         put_back(session, claim, ready_at=sibling_at + sibling_gap)
         return None
-    if reason := (_no_longer_approved(session, delivery) or _useless_gate(delivery, account, sandboxed)):
+    if reason := (_no_longer_approved(session, delivery) or useless_gate(delivery, account, sandboxed)):
         change_if(session, claim.delivery_id, claim.epoch, [S.CLAIMED], state=S.CANCELLED, reason=reason)
         note(session, "delivery.cancel", f"delivery:{delivery.id}", by=CLOCK, at=at, after={"reason": reason})
         return None
@@ -332,7 +340,14 @@ def _no_longer_approved(session: Session, delivery: Delivery) -> str | None:
             ApprovalLine.gate_key == delivery.gate_key,
         )
     ).one()
-    frozen = geotargeting.delivery_fingerprint(
+    if frozen(delivery) != line.fingerprint or geotargeting.whole(session, post).content != approval.content:
+        return _("The post is no longer what was approved.")
+    return None
+
+
+def frozen(delivery: Delivery) -> str:
+    """The fingerprint of what a delivery says, to whom and when, as it stands now."""
+    return geotargeting.delivery_fingerprint(
         account_id=delivery.account_id,
         gate_key=delivery.gate_key,
         gate=delivery.gate,
@@ -341,12 +356,9 @@ def _no_longer_approved(session: Session, delivery: Delivery) -> str | None:
         due_at=delivery.due_at,
         useless_after=delivery.useless_after,
     )
-    if frozen != line.fingerprint or geotargeting.whole(session, post).content != approval.content:
-        return _("The post is no longer what was approved.")
-    return None
 
 
-def _useless_gate(delivery: Delivery, account: Account, sandboxed: Collection[str]) -> str | None:
+def useless_gate(delivery: Delivery, account: Account, sandboxed: Collection[str]) -> str | None:
     """A limit that says nothing to its network would be none at all: the last look before anything is said."""
     limited = bool((delivery.gate or {}).get("territories"))
     if limited and account.network is not AccountNetwork.PORTAL and geotargeting.targeting(delivery.gate) is None:
@@ -361,6 +373,11 @@ def message_of(session: Session, delivery: Delivery) -> Message:
     parts = session.exec(
         select(PostMedia).where(PostMedia.post_id == delivery.post_id).order_by(col(PostMedia.position))
     ).all()
+    return message_with(session, delivery, parts)
+
+
+def message_with(session: Session, delivery: Delivery, parts: Sequence[PostMedia]) -> Message:
+    """The same, with the pictures that were read already."""
     return Message(
         text=delivery.text,
         key=delivery.key,

@@ -23,8 +23,11 @@ MOST_IN_A_ROW = 8
 # --- Who may be called --------------------------------------------------------------------------------------
 
 
-def callable_account(at: datetime) -> ColumnElement[bool]:
-    """The condition under which an account may be called (see `Account.may_call`), and its app as well."""
+def callable_account(at: Any) -> ColumnElement[bool]:
+    """The condition under which an account may be called (see `Account.may_call`), and its app as well.
+
+    `at` is a moment, or the parameter for one.
+    """
     rested = and_(col(Account.state) == AccountState.BLOCKED, col(Account.blocked_until) <= at)
     allowed = or_(col(Account.state) == AccountState.ACTIVE, rested)
     return and_(allowed, _is_over(col(Account.not_before), at), _app_is_free(AppWait.not_before, at))
@@ -40,11 +43,11 @@ def leisurely(at: datetime) -> ColumnElement[bool]:
     )
 
 
-def _is_over(moment: Any, at: datetime) -> ColumnElement[bool]:
+def _is_over(moment: Any, at: Any) -> ColumnElement[bool]:
     return or_(moment.is_(None), moment <= at)
 
 
-def _app_is_free(moment: Any, at: datetime) -> ColumnElement[bool]:
+def _app_is_free(moment: Any, at: Any) -> ColumnElement[bool]:
     app = func.coalesce(col(Account.app_key), cast(col(Account.network), String))
     return app.not_in(select(AppWait.app_key).where(col(moment) > at))
 

@@ -37,7 +37,7 @@ from hub.web.app import create_app
 from hub.wiring import Hub, wire
 from schedules import runner
 from schedules.asking import ask as ask_network
-from schedules.embedded import Embedded
+from schedules.engine import Engine as Publisher
 from tests.post_office import PostOffice, open_office
 from tests.schedules.conftest import DUE, Room, wall
 from tests.stage import PASSWORD, Stage, build_stage, serving
@@ -169,7 +169,7 @@ def seal(stage: Stage, sandbox: Sandbox, planted: Planted) -> None:
 # --- What is done -----------------------------------------------------------------------------------------
 
 
-def publish(stage: Stage, sandbox: Sandbox, engine: Embedded) -> None:
+def publish(stage: Stage, sandbox: Sandbox, engine: Publisher) -> None:
     """Publish, read back, count, take down; with every kind of answer."""
     room = Room(stage, stage.clock, engine)
     faulty = [
