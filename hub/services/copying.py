@@ -30,7 +30,7 @@ from sqlalchemy import (
 )
 from sqlalchemy import Table as Rows
 from sqlalchemy.exc import DBAPIError
-from sqlmodel import Session
+from sqlmodel import AutoString, Session
 
 from hub import domain
 from hub.domain.account import AccountNetwork
@@ -182,7 +182,11 @@ def _plain(column: Any, *, server: bool) -> ColumnElement[Any]:
 
 def _in_order(key: Any, *, server: bool) -> ColumnElement[Any]:
     # By bytes, as SQLite does; a server's own order may be that of a dictionary.
-    return key.collate("C") if server and isinstance(key.type, String) else key  # type: ignore[no-any-return]
+    return key.collate("C") if server and isinstance(key.type, _TEXT) else key  # type: ignore[no-any-return]
+
+
+_TEXT: Final = (String, AutoString)
+"""How tables keep texts."""
 
 
 def _kept(table: Rows, left_out: LeftOut) -> ColumnElement[bool]:
@@ -268,7 +272,7 @@ def _lay(here: Session, there: Session, table: Rows, left_out: LeftOut, done: _P
 
 def _limit(column: Any) -> int:
     """How long a text, or how large a number may be; SQLite asks for neither."""
-    if isinstance(column.type, String):
+    if isinstance(column.type, _TEXT):
         return column.type.length or 2**30
     return 2**63 if isinstance(column.type, BigInteger) or not isinstance(column.type, Integer) else 2**31
 

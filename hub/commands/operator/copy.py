@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -43,19 +43,21 @@ def copy(
     from hub.domain.errors import WrongState
 
     hub = open_hub(even_moved=True)
-    if on_server(hub.engine):
-        raise WrongState(
-            _("This hub is on PostgreSQL already. Point RELAIS_HOME or RELAIS_DATABASE_URL at the SQLite one to move.")
-        )
-    target = _target(to, password_file)
-    try:
+    with ExitStack() as stack:
+        stack.callback(hub.engine.dispose)
+        if on_server(hub.engine):
+            raise WrongState(
+                _(
+                    "This hub is on PostgreSQL already. Point RELAIS_HOME or RELAIS_DATABASE_URL at the SQLite one to "
+                    "move."
+                )
+            )
+        target = _target(to, password_file)
+        stack.callback(target.dispose)
         if check:
             _tell_difference(hub, target, as_json=as_json)
         else:
             _tell_copy(hub, target, as_json=as_json)
-    finally:
-        target.dispose()
-        hub.engine.dispose()
 
 
 # --- Where to ---------------------------------------------------------------------------------------------------------
@@ -144,7 +146,7 @@ def _ask() -> str:
 
 def _shown(engine: Engine) -> str:
     """The address as it may be told: no password."""
-    return engine.url.set(password=None).render_as_string()
+    return engine.url._replace(password=None).render_as_string()  # `set` takes None for “as it is”
 
 
 @contextmanager
@@ -217,7 +219,8 @@ def _locked(hub: Hub) -> Iterator[None]:
     except Timeout as error:
         raise WrongState(
             _(
-                "A Relais is publishing from {home}. Stop it first (Ctrl-C, or the service), then run the copy again.",
+                "A Relais is publishing from {home}, or being copied. Stop it first (Ctrl-C, or the service), then run "
+                "the copy again.",
                 home=hub.settings.home.resolve(),
             )
         ) from error
