@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import signal
@@ -415,6 +416,21 @@ def test_a_second_copy_waits_for_the_first_and_nobody_writes_meanwhile(
     assert changed.code == 1
 
 
+def test_somebody_who_is_busy_with_the_tables_over_there_is_told_of(
+    relais: Relais, here: Engine, server: postgresql.Server, name: str, to: str
+) -> None:
+    impatient = f"{to}?options=-c%20lock_timeout%3D100ms"
+    with psycopg.connect(server.address(name)) as other:
+        other.execute("LOCK TABLE sample IN ROW EXCLUSIVE MODE")
+        ran = relais("copy", "--to", impatient)
+
+    assert ran.code == 5
+    assert ran.err == (
+        f"Somebody else is busy in {to} (another copy, or workers?). Stop them, then run the copy again.\n"
+    )
+    assert not moved(here)
+
+
 # --- Refused ----------------------------------------------------------------------------------------------------------
 
 
@@ -604,6 +620,8 @@ def test_a_password_comes_from_a_file_or_the_environment_and_is_never_told(
 
     refused = relais("copy", "--to", guarded)
     copied = relais("copy", "--to", guarded, "--password-file", str(file))
+    monkeypatch.setattr("sys.stdin", io.StringIO(PASSWORD + "\n"))
+    piped = relais("copy", "--to", guarded, "--password-file", "-", "--check")
     monkeypatch.setenv("PGPASSWORD", PASSWORD)
     again = relais("copy", "--to", guarded)
     monkeypatch.setenv("PGPASSWORD", "wrong")
@@ -613,9 +631,9 @@ def test_a_password_comes_from_a_file_or_the_environment_and_is_never_told(
     assert refused.err == (
         "The database wants a password: give it with --password-file (- reads standard input), or in PGPASSWORD.\n"
     )
-    assert (copied.code, again.code, wrong.code) == (0, 0, 1)
+    assert (copied.code, piped.code, again.code, wrong.code) == (0, 0, 0, 1)
     assert f"This hub is at {guarded} already" in again.out
-    assert [PASSWORD in ran.out + ran.err for ran in (refused, copied, again, wrong)] == [False] * 4
+    assert [PASSWORD in ran.out + ran.err for ran in (refused, copied, piped, again, wrong)] == [False] * 5
     with reading(here) as session:
         assert [one for one in session.exec(select(AuditEntry)) if PASSWORD in str(one.after)] == []
     assert moved(here)

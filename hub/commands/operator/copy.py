@@ -170,7 +170,7 @@ def _tell_copy(hub: Hub, target: Engine, *, as_json: bool) -> None:
 
     with _locked(hub):
         compared = _copy(hub, target)
-    with reading(target) as there:
+    with _trouble_of(hub.engine, target), reading(target) as there:
         hold = delivering.open_hold(there)
     if as_json:
         done = {"done": "already"} if compared is None else {"done": "copied", **_data(compared)}
@@ -274,10 +274,9 @@ def _prepare(target: Engine, move: Move | None) -> None:
     """Make the tables of the other database, unless it holds something that is not ours to touch."""
     from hub.database import explained, migrate, present_revision, reading, require_current
 
-    with _about(target):
-        with explained(target):
-            _require_every_letter(target)
-            present = present_revision(target)
+    with _about(target), explained(target):
+        _require_every_letter(target)
+        present = present_revision(target)
         if present is not None:
             require_current(target)
             with reading(target) as there:
