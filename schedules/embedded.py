@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from apscheduler.schedulers.background import BackgroundScheduler
 from filelock import FileLock, Timeout
 
+from hub.database import reading
 from hub.domain.errors import WrongState
 from hub.language import _
+from hub.services import moving
 from hub.wiring import Hub, machine_clock
 from schedules import dispatch
 from schedules.engine import Engine, Job
@@ -35,6 +37,13 @@ class Embedded(Engine):
                     home=self.hub.settings.home.resolve(),
                 )
             ) from error
+        try:
+            # Looked at under the lock, which a copy holds too until it has left its mark.
+            with reading(self.hub.engine) as session:
+                moving.require_here(session)
+        except BaseException:
+            self._lock.release()
+            raise
         # The lock proves that all earlier owners are dead: what they held is taken back at once.
         dispatch.end_leases(self.worker, others_are_dead=True)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -106,3 +107,30 @@ def engine(backend: str, request: pytest.FixtureRequest) -> Iterator[Engine]:
         engine = build_engine(url)
         stack.callback(engine.dispose)
         yield engine
+
+
+# --- For what moves from one to the other ----------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def small_template(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The template with the communes of one département only: quickly read to its end; never written to."""
+    file = Path(shutil.copyfile(template, tmp_path_factory.mktemp("small") / "relais.db"))
+    with closing(sqlite3.connect(file)) as database:
+        database.execute("DELETE FROM postcode WHERE insee NOT LIKE '35%'")
+        database.execute("DELETE FROM commune WHERE insee NOT LIKE '35%'")
+        database.execute("DELETE FROM territory WHERE level = 'commune' AND code NOT LIKE 'C-35%'")
+        database.commit()
+        database.execute("VACUUM")
+    return file
+
+
+@pytest.fixture(scope="session")
+def bare_template(server: postgresql.Server) -> str:
+    """A database of the server with all tables, and nothing in them."""
+    name = "relais_bare"
+    server.tell(f"CREATE DATABASE {name}")
+    engine = build_engine(server.url(name))
+    migrate(engine)
+    engine.dispose()
+    return name

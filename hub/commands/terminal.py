@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 EXIT_CODES: dict[type[HubError], int] = {Invalid: 2, NotAllowed: 3, NotFound: 4, WrongState: 5}
 """Exit code by kind of error; 1 for every other one."""
 
-ALL_WELL, TROUBLE, NOTHING_FOUND = 0, 1, 4
+ALL_WELL, TROUBLE, NOTHING_FOUND, INTERRUPTED = 0, 1, 4, 130
 
 
 def exit_code(error: HubError) -> int:
@@ -66,6 +67,20 @@ def table(
     if not console.is_terminal:
         console.width = 10_000
     console.print(grid)
+
+
+@contextmanager
+def progress(words: str) -> Iterator[Callable[[int, int], None] | None]:
+    """A bar on a terminal, told how much of how much is done; nothing at all elsewhere."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(words, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def read_secret(prompt: str, file: Any = None) -> str:

@@ -13,7 +13,7 @@ from hub.domain.errors import Invalid, NotAllowed, WrongState
 from hub.domain.person import ACCOUNT_KEEPERS, Actor
 from hub.domain.territory import COUNTRY
 from hub.language import _
-from hub.services import delivering, geotargeting, reconciling
+from hub.services import delivering, geotargeting, moving, reconciling
 
 
 def hold(session: Session, *, reason: str, by: Actor | str, at: datetime) -> Hold:
@@ -46,10 +46,14 @@ def release(session: Session, *, by: Actor | str, at: datetime, reason: str = ""
 
 
 def restored(session: Session, *, backup_from: datetime, by: Actor | str, at: datetime, patience: Patience) -> int:
-    """Begin again after a restore, on hold: what may have gone out since the backup is read back first."""
+    """Begin again after a restore, on hold: what may have gone out since the backup is read back first.
+
+    A hub that comes back from another database begins like that too: what stayed here is a backup of that moment.
+    """
     _require_keeper(session, by)
     if backup_from > at:
         raise Invalid(_("The backup cannot be from the future."), field="backup_from")
+    moving.come_back(session, by=by, at=at, backup_from=backup_from)
     if delivering.open_hold(session) is None:
         hold(session, reason=_("Restored from a backup"), by=by, at=at)
     number = reconciling.doubt(session, backup_from=backup_from - patience.look_back, at=at)

@@ -123,6 +123,14 @@ DEEDS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
         {"secrets.rotate": N_("put all secrets under a new key"), "secrets.drop": N_("dropped old secret keys")},
     ),
     "reference": (N_("Reference data"), {"reference.load": N_("loaded reference data")}),
+    "hub": (
+        N_("Databases"),
+        {
+            "hub.leave": N_("moved everything to another database"),
+            "hub.arrive": N_("received everything from another database"),
+            "hub.come-back": N_("came back to this database"),
+        },
+    ),
 }
 """Every action that is noted, by kind, as it follows the name of who did it."""
 
@@ -162,6 +170,8 @@ _NAMES: Final[Mapping[str, str]] = {
     "usual_time": N_("usual time"),
     "daily_mail_hour": N_("hour of the daily mail"),
     "quiet_windows": N_("quiet times"),
+    "to": N_("new database"),
+    "rows": N_("rows"),
 }
 
 

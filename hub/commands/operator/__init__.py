@@ -10,11 +10,25 @@ from hub.language import _
 def register(app: typer.Typer) -> None:
     """Put every operator command into the command line."""
     from hub.commands import demo, territory
-    from hub.commands.operator import account, audit, doctor, geo, hold, init, sandbox, secrets, serve, user, worker
+    from hub.commands.operator import (
+        account,
+        audit,
+        copy,
+        doctor,
+        geo,
+        hold,
+        init,
+        sandbox,
+        secrets,
+        serve,
+        user,
+        worker,
+    )
 
     app.command("init", help=_("Make database, key and reference data, or bring them up to date."))(init.init)
     app.command("serve", help=_("Serve API and public pages, and publish what is due."))(serve.serve)
     app.command("worker", help=_("Publish what is due from a shared PostgreSQL, beside other workers."))(worker.worker)
+    app.command("copy", help=_("Move this SQLite hub to a PostgreSQL, or compare the two."))(copy.copy)
     app.command("demo", help=_("Play three weeks of a whole country on the sandbox, then serve it."))(demo.demo)
     app.command("sandbox", help=_("Play Facebook and X on this machine."))(sandbox.sandbox)
     app.command("doctor", help=_("Say what is ill and what needs care."))(doctor.doctor)

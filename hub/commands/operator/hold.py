@@ -65,7 +65,7 @@ def restored(
         raise Invalid(
             _("“{text}” is not a date and time. Write it like 2026-11-20T22:00.", text=backup_from)
         ) from error
-    hub = open_hub()
+    hub = open_hub(even_moved=True)  # this is the way back
     with writing(hub.engine) as session:
         number = holding.restored(session, backup_from=moment, by=OPERATOR, at=hub.now(), patience=hub.patience)
     terminal.say(

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +13,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
     from sqlmodel import Session
 
-    from hub.services.importing import Told
     from hub.settings import Settings
 
 OWN_COMMUNES = ("relais-communes.json", "relais-communes.csv")
@@ -79,6 +75,7 @@ def _make_key(engine: Engine, settings: Settings) -> list[str]:
 
 def _fill(engine: Engine, settings: Settings) -> list[str]:
     """Load the reference data and make the portal account, in one transaction."""
+    from hub.commands import terminal
     from hub.database import explained, writing
     from hub.services import importing
     from hub.wiring import machine_clock
@@ -86,7 +83,7 @@ def _fill(engine: Engine, settings: Settings) -> list[str]:
     at = machine_clock()
     own = next((file for name in OWN_COMMUNES if (file := settings.home / name).is_file()), None)
     with explained(engine), writing(engine) as session:
-        with _progress() as told:
+        with terminal.progress(_("Reference data")) as told:
             counts = importing.load_reference(session, at=at, communes=own, told=told)
         done = _loaded(session, counts, own, at=at)
         if importing.make_portal_account(session, at=at):
@@ -121,17 +118,3 @@ def _loaded(session: Session, counts: dict[str, int], own: Path | None, *, at: d
             )
         )
     return lines
-
-
-@contextmanager
-def _progress() -> Iterator[Told | None]:
-    """A bar on a terminal; nothing at all elsewhere."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(_("Reference data"), total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

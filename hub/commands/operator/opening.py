@@ -14,10 +14,11 @@ DEMO_NOTE: Final = "demo.json"
 """The file by which a demo knows its own folder."""
 
 
-def open_hub(**given: Any) -> Hub:
-    """The hub of this machine, with a database that is ours and up to date."""
-    from hub.database import require_current
+def open_hub(*, even_moved: bool = False, **given: Any) -> Hub:
+    """The hub of this machine, with a database that is ours, up to date, and (unless told) not left for another one."""
+    from hub.database import explained, reading, require_current
     from hub.domain.errors import Invalid
+    from hub.services import moving
     from hub.settings import read_settings
     from hub.wiring import wire
 
@@ -32,6 +33,9 @@ def open_hub(**given: Any) -> Hub:
         )
     hub = wire(settings)
     require_current(hub.engine)
+    if not even_moved:
+        with explained(hub.engine), reading(hub.engine) as session:
+            moving.require_here(session)
     return hub
 
 
