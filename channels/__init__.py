@@ -24,6 +24,7 @@ from channels.base import (
     Uncertain,
     UnitKind,
     Unreachable,
+    boot_clock,
     normalised,
 )
 
@@ -51,5 +52,6 @@ __all__ = [
     "Uncertain",
     "UnitKind",
     "Unreachable",
+    "boot_clock",
     "normalised",
 ]

@@ -73,7 +73,7 @@ def _attempt(worker: Worker, claim: Claim) -> None:
     work = _open(worker, claim)
     if work is None:
         return
-    deadline = Deadline.after(hub.patience.deadline.total_seconds())
+    deadline = Deadline.after(hub.patience.deadline.total_seconds(), worker.boot_clock)
     heard = say(hub, work, deadline)
     outcome = delivering.outcome_of(heard.answer, hub.patience, at=hub.now())
     jitter = hub.jitter()

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass, field
 
+from channels import boot_clock
 from hub.wiring import Hub
 
 logger = logging.getLogger("relais")
@@ -29,6 +30,8 @@ class Worker:
     """Deliveries that this process is working on: their leases are not taken back by itself."""
     may_begin: Callable[[], bool] = lambda: True
     """Whether anything new may be begun: not while stopping, nor after the clock jumped."""
+    boot_clock: Callable[[], float] = boot_clock
+    """Seconds that nobody can set: what deadlines are measured by."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _troubles: dict[str, str] = field(default_factory=dict)
     _unrecorded: list[Callable[[], None]] = field(default_factory=list)
