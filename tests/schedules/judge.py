@@ -110,7 +110,7 @@ class Judge:
                 raise Broken(f"delivery {delivery_id} is about to go out although {why}")
 
     def _why_not(self, row: Row, at: datetime) -> str | None:
-        now, slack = stored(at), self._patience.lease  # a claim is judged late or not when it is made
+        now = stored(at)
         if self._one("SELECT 1 FROM hold WHERE until IS NULL"):
             return "everything is on hold"
         if row.withdrawn or not self._one(
@@ -118,12 +118,6 @@ class Judge:
             "WHERE delivery.id = ? AND post.state = 'approved' AND voided_at IS NULL", row.id
         ):  # fmt: skip
             return "its post is not approved (any more)"
-        if row.due_at > now:
-            return "it is not due"
-        excused = row.excused_until is not None and row.excused_until >= stored(at - slack)
-        too_late = row.useless_after < stored(at - slack) or row.due_at < stored(at - slack - self._patience.too_late)
-        if too_late and not excused:
-            return "it is too late"
         if not self._one(
             "SELECT 1 FROM account WHERE id = ? AND (state = 'active' OR state = 'blocked' AND blocked_until <= ?) "
             "AND (not_before IS NULL OR not_before <= ?)", row.account_id, now, now
@@ -140,8 +134,15 @@ class Judge:
                 raise Broken(f"delivery {row.id} is {row.state} although {post.remote_id} was posted for it")
 
     def making(self, message: Message, at: datetime) -> None:
-        """A post is being made now: it must be the first, of an attempt that is written down and not yet over."""
+        """A post is being made now: in time, the first one, of an attempt that is written down and not yet over."""
         row = self.by_key[message.key]
+        if row.due_at > stored(at):
+            raise Broken(f"delivery {row.id} goes out before it is due")
+        judged_at = stored(at - self._patience.lease - self._patience.deadline)  # late or not is asked when claiming
+        excused = row.excused_until is not None and row.excused_until >= judged_at
+        too_late = stored(at - self._patience.lease - self._patience.deadline - self._patience.too_late)
+        if (row.useless_after < judged_at or row.due_at < too_late) and not excused:
+            raise Broken(f"delivery {row.id} goes out too late")
         if made := self._truth.of(message.key):
             raise Broken(f"delivery {row.id} goes out again, although {made[0].remote_id} was posted for it")
         deadline = self._raw.execute(
