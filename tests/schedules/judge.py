@@ -216,5 +216,3 @@ def next_moments(rows: dict[int, Row], at: datetime) -> list[datetime]:
         if moment is not None and moment > now and row.state not in FINAL
     }
     return [datetime.fromisoformat(moment).replace(tzinfo=at.tzinfo) for moment in sorted(ahead)]
-
-

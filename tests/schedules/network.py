@@ -140,9 +140,7 @@ class TruthfulChannel:
 
     def __init__(self, world: Weather, account: Account) -> None:
         self.world, self.account = world, account
-        self.rules = MemoryRules(
-            network=Network(account.network), can_gate=account.network is not AccountNetwork.X
-        )
+        self.rules = MemoryRules(network=Network(account.network), can_gate=account.network is not AccountNetwork.X)
         self.wait_until: datetime | None = None
 
     def prepare(self, message: Message) -> Prepared:

@@ -112,6 +112,7 @@ class Scenery:
             raw.execute("BEGIN")
             for table in ("delivery", "approval"):
                 raw.execute(f"DELETE FROM {table} WHERE post_id NOT IN ({kept or 0})")
+            raw.execute("DELETE FROM approval_line WHERE approval_id NOT IN (SELECT id FROM approval)")
             raw.execute(f"UPDATE post SET state = 'withdrawn' WHERE id NOT IN ({kept or 0})")
             raw.execute("COMMIT")
 
@@ -177,7 +178,10 @@ def _few_communes(home: Path) -> Path:
     """The first commune of some départements: loading all 35,000 takes longer than a hundred simulations."""
     small = home / "communes.csv"
     seen: set[str] = set()
-    with (SHIPPED / "communes.csv").open(encoding="utf-8", newline="") as whole, small.open("w", encoding="utf-8") as few:
+    with (
+        (SHIPPED / "communes.csv").open(encoding="utf-8", newline="") as whole,
+        small.open("w", encoding="utf-8") as few,
+    ):
         rows = csv.DictReader(whole)
         chosen = csv.DictWriter(few, rows.fieldnames or [])
         chosen.writeheader()
@@ -186,5 +190,3 @@ def _few_communes(home: Path) -> Path:
                 seen.add(row["departement"])
                 chosen.writerow(row)
     return small
-
-

@@ -124,7 +124,7 @@ class Simulation:
             "time": self.pace if runnable else self.pace + 3,
             "deed": self.deeds / 2,
             "freeze": self.freezes / 5 if running else 0.0,
-            "thaw": 0.3 if len(running) < len([one for one in world.processes.values() if one.alive]) else 0.0,
+            "thaw": 1.0 if len(running) < len([one for one in world.processes.values() if one.alive]) else 0.0,
             "kill": self.deaths / 5,
             "start": 2.0 if self._too_few() else 0.0,
         }
@@ -140,6 +140,9 @@ class Simulation:
                 self._deed()
             case "freeze":
                 world.freeze(rng.choice(running))
+                if rng.random() < 0.6:
+                    # Past a lease while it stands still: what it held is taken over, and then it wakes up.
+                    world.forward(timedelta(seconds=rng.choice((121, 240, 301))))
             case "thaw":
                 world.thaw(rng.choice([one for one in world.processes.values() if one.alive and one.frozen]))
             case "kill":
@@ -218,7 +221,7 @@ def main(arguments: list[str]) -> int:
                 broken += 1
                 verdict = f"{type(error).__name__}: {error}"
                 if first != last:
-                    print(f"seed {seed}: {verdict}")
+                    print(f"seed {seed}: {verdict}", flush=True)
             if first == last:
                 print("\n".join([*one.world.trace, verdict]))
         if first != last:

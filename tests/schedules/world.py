@@ -46,9 +46,7 @@ S = DeliveryState
 P = ParamSpec("P")
 T = TypeVar("T")
 
-JOB: Final[dict[str, Job]] = {
-    job.task.value: job for job in JOBS if job.task not in {Task.COLLECT, Task.MAIL}
-}
+JOB: Final[dict[str, Job]] = {job.task.value: job for job in JOBS if job.task not in {Task.COLLECT, Task.MAIL}}
 """What time knocks for here: counting figures and writing letters change no delivery."""
 
 CALM: Final = timedelta(hours=1)
@@ -159,6 +157,7 @@ class World:
         self.current: Strand | None = None
         self.over = False
         self.store_failed = False
+        self.broken: Broken | None = None
         self.calm = False
         self._main = getcurrent()
         self.hub = replace(
@@ -208,6 +207,8 @@ class World:
             self.current = None
             if not strand.let:
                 strand.worker.strands.remove(strand)
+        if self.broken is not None:
+            raise self.broken
         self.judge.look(self.at)
 
     def runnable(self) -> list[Strand]:
@@ -222,7 +223,8 @@ class World:
         if strand is None:
             return
         if strand.inside:
-            raise Broken(f"{strand.name} speaks ({where}) while its transaction is open")
+            self.broken = Broken(f"{strand.name} speaks ({where}) while its transaction is open")
+            raise self.broken
         strand.where = where
         self._main.switch()
         if self.over:
@@ -346,12 +348,20 @@ class World:
     def making(self, message: Message) -> None:
         """A post is made."""
         self.note(f"  posted: {message.text}")
-        self.judge.making(message, self.at)
+        self._break_if(lambda: self.judge.making(message, self.at))
 
     def removing(self, post: Post) -> None:
         """A post is taken down."""
         self.note(f"  taken down: {post.remote_id}")
-        self.judge.removing(post)
+        self._break_if(lambda: self.judge.removing(post))
+
+    def _break_if(self, judge: Callable[[], None]) -> None:
+        """Judge in the middle of a call: the code under test survives whatever a call raises, so it is kept here."""
+        try:
+            judge()
+        except Broken as broken:
+            self.broken = broken
+            raise
 
     # --- people ---
 
@@ -370,16 +380,12 @@ class World:
     def withdraw(self, name: str) -> bool:
         """The author takes a post back."""
         by, number = self.stage.people["coordinator"], self.stage.posts[name]
-        return self.people(
-            f"withdraw {name}", lambda session: drafting.withdraw(session, number, by=by, at=self.at)
-        )
+        return self.people(f"withdraw {name}", lambda session: drafting.withdraw(session, number, by=by, at=self.at))
 
     def approve(self, name: str) -> bool:
         """Somebody else approves a post that was handed in."""
         by, number = self.stage.people["deputy"], self.stage.posts[name]
-        return self.people(
-            f"approve {name}", lambda session: approve(session, self.hub, number, by=by, at=self.at)
-        )
+        return self.people(f"approve {name}", lambda session: approve(session, self.hub, number, by=by, at=self.at))
 
     def hold(self) -> bool:
         """Stop everything."""
@@ -498,4 +504,3 @@ def quiet() -> Iterator[None]:
     finally:
         logger.level = before
         logging.disable(logging.NOTSET)
-
