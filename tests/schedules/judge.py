@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -65,6 +66,8 @@ class Judge:
         self._last_attempt = 0
         self.rows: dict[int, Row] = {}
         self.by_key: dict[str, Row] = {}
+        self.moves: Counter[tuple[DeliveryState, DeliveryState]] = Counter()
+        """From where to where deliveries went, so that a proof can show that it met everything."""
 
     def close(self) -> None:
         """Let go of the file."""
@@ -90,6 +93,7 @@ class Judge:
         self._posts()
 
     def _moved(self, before: Row, now: Row) -> None:
+        self.moves[before.state, now.state] += 1
         if now.state not in LEADS[before.state]:
             raise Broken(f"delivery {now.id} went from {before.state} to {now.state}, where no way leads")
         if now.state is S.SENT:

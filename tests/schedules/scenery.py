@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -65,7 +65,7 @@ def typed(
     **more: Any,
 ) -> Draft:
     """A post as it is typed."""
-    when = datetime(2026, 11, 3, 18, minute)  # noqa: DTZ001
+    when = datetime(2026, 11, 3, 18) + timedelta(minutes=minute)  # noqa: DTZ001
     zone = "Europe/Paris"
     return Draft(text=text, when=when, zone=zone, accounts=[*accounts], audience=[*audience], **more)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -193,8 +194,12 @@ class Simulation:
                 self.world.resume_account(account.id)
 
 
-def simulate(stage: Scenery, seeds: Iterable[int]) -> None:
-    """Play these seeds; the first that breaks a promise is told with the command that plays it again."""
+def simulate(stage: Scenery, seeds: Iterable[int]) -> Counter[tuple[DeliveryState, DeliveryState]]:
+    """Play these seeds; the first that breaks a promise is told with the command that plays it again.
+
+    Return how often deliveries went from where to where.
+    """
+    moves: Counter[tuple[DeliveryState, DeliveryState]] = Counter()
     with quiet():
         for seed in seeds:
             one = Simulation(stage, seed)
@@ -204,6 +209,8 @@ def simulate(stage: Scenery, seeds: Iterable[int]) -> None:
                 tail = "\n".join(one.world.trace[-30:])
                 again = f"python -m tests.schedules.simulation {seed}"
                 raise Broken(f"seed {seed}: {error}\nThe whole of it: {again}\nThe end of it:\n{tail}") from error
+            moves += one.world.judge.moves
+    return moves
 
 
 def main(arguments: list[str]) -> int:

@@ -6,10 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from hub.domain.delivery import DeliveryState
 from tests.schedules.scenery import Scenery, scenery
 from tests.schedules.simulation import Simulation, simulate
 from tests.schedules.world import quiet
 from tests.sizes import size
+
+S = DeliveryState
 
 PARTS = 10
 """So that several processes can share the seeds."""
@@ -29,7 +32,10 @@ def stage() -> Iterator[Scenery]:
 def test_whatever_fails_every_delivery_goes_out_once_or_is_told_to_people(part: int, stage: Scenery) -> None:
     each = SEEDS // PARTS
 
-    simulate(stage, range(part * each, (part + 1) * each))
+    moves = simulate(stage, range(part * each, (part + 1) * each))
+
+    assert {to for _from, to in moves} == set(DeliveryState), "every state was met"
+    assert moves[S.UNKNOWN, S.WAITING] > 0, "and what nobody found was sent again"
 
 
 def test_a_seed_plays_the_same_again(stage: Scenery) -> None:

@@ -151,6 +151,7 @@ class World:
     def __init__(self, stage: Scenery, ruler: Ruler, *, posts: list[str], at: datetime) -> None:
         stage.lay_out(posts)
         self.stage, self.ruler, self.at, self.began_at = stage, ruler, at, at
+        self.post_ids = dict(stage.posts)
         self.truth = Truth()
         self.trace: list[str] = []
         self.processes: dict[str, Process] = {}
@@ -379,12 +380,12 @@ class World:
 
     def withdraw(self, name: str) -> bool:
         """The author takes a post back."""
-        by, number = self.stage.people["coordinator"], self.stage.posts[name]
+        by, number = self.stage.people["coordinator"], self.post_ids[name]
         return self.people(f"withdraw {name}", lambda session: drafting.withdraw(session, number, by=by, at=self.at))
 
     def approve(self, name: str) -> bool:
         """Somebody else approves a post that was handed in."""
-        by, number = self.stage.people["deputy"], self.stage.posts[name]
+        by, number = self.stage.people["deputy"], self.post_ids[name]
         return self.people(f"approve {name}", lambda session: approve(session, self.hub, number, by=by, at=self.at))
 
     def hold(self) -> bool:
