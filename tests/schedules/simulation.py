@@ -125,6 +125,7 @@ class Simulation:
             "time": self.pace if runnable else self.pace + 3,
             "deed": self.deeds / 2,
             "freeze": self.freezes / 5 if running else 0.0,
+            "sleep": self.freezes / 3 if runnable else 0.0,
             "thaw": 1.0 if len(running) < len([one for one in world.processes.values() if one.alive]) else 0.0,
             "kill": self.deaths / 5,
             "start": 2.0 if self._too_few() else 0.0,
@@ -144,6 +145,9 @@ class Simulation:
                 if rng.random() < 0.6:
                     # Past a lease while it stands still: what it held is taken over, and then it wakes up.
                     world.forward(timedelta(seconds=rng.choice((121, 240, 301))))
+            case "sleep":
+                calling = [strand for strand in runnable if strand.where.startswith("publish")]
+                world.sleep(rng.choice(calling or runnable), timedelta(seconds=rng.choice((50, 121, 450, 500, 900))))
             case "thaw":
                 world.thaw(rng.choice([one for one in world.processes.values() if one.alive and one.frozen]))
             case "kill":

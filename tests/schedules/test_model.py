@@ -5,24 +5,35 @@ Hypothesis chooses the steps, and shrinks what breaks a promise to the few that 
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from hub.domain.account import AccountState
 from hub.domain.delivery import DeliveryState, Patience
 from hub.services import approving
+from tests.schedules.judge import next_moments
 from tests.schedules.network import FAULTS_OF, Fault
-from tests.schedules.scenery import DUE, Scenery, scenery, typed, write
+from tests.schedules.scenery import DUE, POSTS, Scenery, scenery, typed, write
 from tests.schedules.world import JOB, Process, Ruler, World, quiet
 from tests.sizes import size
 
 S = DeliveryState
+MOST = 4
+"""Posts in one example."""
+
 TEXTS = ("Portes ouvertes", "Remise  des prix", "Remise des prix")
 PLACES = (
     {"accounts": ["facebook:A-14"]},
@@ -33,8 +44,15 @@ PLACES = (
 """A page of its own, a gated post on the national one, both at once, X."""
 
 LATEST = Patience().sure_after.total_seconds()
-ASKED = ("prepare", "publish", "find", "remove")
-FAULTS = tuple((call, fault) for call in ASKED for fault in FAULTS_OF[call])
+LATE = st.sampled_from([0.0, 0.0, 60.0, LATEST - 1, LATEST])
+WAIT = st.sampled_from([None, None, 0, 46, 121, 301])
+FAULTS = st.fixed_dictionaries(
+    {
+        "publish": st.sampled_from((Fault.DONE, Fault.NONE, Fault.NOTHING_DONE, *FAULTS_OF["publish"])),
+        "find": st.sampled_from((Fault.NONE, Fault.NONE, Fault.NONE, *FAULTS_OF["find"])),
+    },
+    optional={call: st.sampled_from(FAULTS_OF[call]) for call in ("prepare", "remove")},
+)
 
 
 class Planned(Ruler):
@@ -42,35 +60,45 @@ class Planned(Ruler):
 
     def __init__(self) -> None:
         super().__init__()
-        self.faults: dict[str, deque[Fault]] = {call: deque() for call in FAULTS_OF}
-        self.late: deque[float] = deque()
+        self.faults: dict[str, Fault] = {}
+        self.late = 0.0
 
     def fault(self, call: str) -> Fault:
         """What was planned for this call."""
-        return self.faults[call].popleft() if self.faults[call] else Fault.NONE
+        return self.faults.pop(call, Fault.NONE)
 
     def lateness(self) -> timedelta:
         """What was planned for this post."""
-        return timedelta(seconds=self.late.popleft() if self.late else 0)
+        return timedelta(seconds=self.late)
 
 
 class Publishing(RuleBasedStateMachine):
     """Two workers, one network, and people who write, approve, withdraw and decide."""
 
-    def __init__(self, stage: Scenery) -> None:
+    def __init__(self, stage: Scenery, moves: Counter[tuple[DeliveryState, DeliveryState]]) -> None:
         super().__init__()
-        self.stage = stage
+        self.stage, self.moves = stage, moves
         self.ruler = Planned()
-        self.world = World(stage, self.ruler, posts=[], at=DUE)
+        self.world: World
+        self.written: dict[str, int] = {}
+
+    @initialize(
+        names=st.lists(st.sampled_from(sorted(POSTS)), min_size=1, max_size=3, unique=True), two_step=st.booleans()
+    )
+    def some_posts_are_approved_already(self, names: list[str], two_step: bool) -> None:
+        self.ruler.two_step = two_step
+        self.world = World(self.stage, self.ruler, posts=names, at=DUE)
+        self.written = {name: self.stage.posts[name] for name in names}
         self.world.start()
         self.world.start()
-        self.written: list[int] = []
 
     # --- people write ---
 
-    @precondition(lambda self: len(self.written) < 4)
-    @rule(text=st.sampled_from(TEXTS), place=st.sampled_from(PLACES), minutes=st.sampled_from([1, 2, 9]))
-    def a_post_is_handed_in(self, text: str, place: dict[str, list[str]], minutes: int) -> None:
+    @precondition(lambda self: len(self.written) < MOST)
+    @rule(
+        text=st.sampled_from(TEXTS), place=st.sampled_from(PLACES), minutes=st.sampled_from([1, 9]), yes=st.booleans()
+    )
+    def a_post_is_handed_in(self, text: str, place: dict[str, list[str]], minutes: int, yes: bool) -> None:
         world = self.world
         after = int((world.at - DUE) / timedelta(minutes=1)) + minutes
         author, name = self.stage.people["coordinator"], f"post {len(self.written)}"
@@ -78,9 +106,10 @@ class Publishing(RuleBasedStateMachine):
         def deed(session):
             number = write(session, world.hub, typed(text, minute=after, **place), by=author, at=world.at)
             world.post_ids[name] = number
-            self.written.append(number)
+            self.written[name] = number
 
-        world.people(f"write {name}", deed)
+        if world.people(f"write {name}", deed) and yes:
+            world.approve(name)
 
     @precondition(lambda self: self.written)
     @rule(which=st.integers(0, 3))
@@ -88,50 +117,64 @@ class Publishing(RuleBasedStateMachine):
         self.world.approve(self._name(which))
 
     @precondition(lambda self: self.written)
-    @rule(which=st.integers(0, 3))
-    def a_post_is_returned(self, which: int) -> None:
-        number, by = self.written[which % len(self.written)], self.stage.people["deputy"]
+    @rule(which=st.integers(0, 3), by_its_author=st.booleans())
+    def a_post_is_taken_back(self, which: int, by_its_author: bool) -> None:
+        """Withdrawn by its author, or returned by who might have approved it."""
+        name, deputy = self._name(which), self.stage.people["deputy"]
+        if by_its_author:
+            self.world.withdraw(name)
+            return
         self.world.people(
-            "return",
-            lambda session: approving.give_back(session, number, by=by, at=self.world.at, reason="À revoir"),
+            f"return {name}",
+            lambda session: approving.give_back(
+                session, self.written[name], by=deputy, at=self.world.at, reason="À revoir"
+            ),
         )
-
-    @precondition(lambda self: self.written)
-    @rule(which=st.integers(0, 3))
-    def a_post_is_withdrawn(self, which: int) -> None:
-        self.world.withdraw(self._name(which))
 
     # --- the clock, and what goes wrong ---
 
-    @rule(seconds=st.sampled_from([1, 16, 46, 61, 121, 301]))
-    def time_passes(self, seconds: int) -> None:
-        self.world.forward(timedelta(seconds=seconds))
+    @rule(which=st.integers(0, 1), wait=WAIT, faults=FAULTS, late=LATE)
+    def a_worker_does_what_is_due(self, which: int, wait: int | None, faults: dict[str, Fault], late: float) -> None:
+        """To the end, though the first call of each kind may go wrong, and what it posts be shown late."""
+        self._wait(wait)
+        self._plan(faults, late)
+        self._do_due(self._process(which), stops=90)
 
-    @rule(which=st.integers(0, 1))
-    def a_worker_does_what_is_due(self, which: int) -> None:
+    @rule(which=st.integers(0, 1), wait=WAIT, late=LATE, stops=st.integers(2, 14), dies=st.booleans())
+    def a_worker_stops_in_the_middle_of_what_is_due(
+        self, which: int, wait: int | None, late: float, stops: int, dies: bool
+    ) -> None:
+        """It stands still from there on, or is dead."""
         process = self._process(which)
-        for task in sorted(self.world.agenda().due & JOB.keys()):
-            self.world.knock(process, task)
-            for _time in range(60):
-                if not process.strands:
-                    break
-                self.world.resume(process.strands[0])
+        self._wait(wait)
+        self._plan({}, late)
+        self._do_due(process, stops=stops)
+        if dies:
+            self.world.kill(process)
+            self.world.start()
 
-    @rule(which=st.integers(0, 1), task=st.sampled_from(sorted(JOB)), steps=st.integers(1, 9))
-    def a_worker_begins(self, which: int, task: str, steps: int) -> None:
-        """And stands still somewhere on the way."""
-        process = self._process(which)
-        self.world.knock(process, task)
-        self._go_on(process, steps)
-
-    @rule(which=st.integers(0, 1), steps=st.integers(1, 9))
-    def a_worker_goes_on(self, which: int, steps: int) -> None:
+    @rule(which=st.integers(0, 1), wait=WAIT, steps=st.integers(1, 9))
+    def a_worker_goes_on(self, which: int, wait: int | None, steps: int) -> None:
+        """And finds how much the others did meanwhile."""
+        self._wait(wait)
         self._go_on(self._process(which), steps)
 
-    @rule(which=st.integers(0, 1))
-    def a_worker_dies_and_another_starts(self, which: int) -> None:
-        self.world.kill(self._process(which))
-        self.world.start()
+    def _wait(self, seconds: int | None) -> None:
+        """So long, or until the next thing is due."""
+        ahead = next_moments(self.world.judge.rows, self.world.at)
+        if seconds is not None:
+            self.world.forward(timedelta(seconds=seconds))
+        elif ahead:
+            self.world.forward(ahead[0] - self.world.at)
+
+    def _plan(self, faults: dict[str, Fault], late: float) -> None:
+        self.ruler.late = late
+        self.ruler.faults = dict(faults)
+
+    def _do_due(self, process: Process, *, stops: int) -> None:
+        for task in sorted(self.world.agenda().due & JOB.keys()):
+            self.world.knock(process, task)
+        self._go_on(process, stops)
 
     @rule()
     def all_die_and_the_next_one_knows_it(self) -> None:
@@ -140,15 +183,6 @@ class Publishing(RuleBasedStateMachine):
         process = self.world.start(others_are_dead=True)
         self.world.resume(process.strands[0])
         self.world.start()
-
-    @rule(planned=st.sampled_from(FAULTS), again=st.integers(1, 2))
-    def a_call_will_go_wrong(self, planned: tuple[str, Fault], again: int) -> None:
-        call, fault = planned
-        self.ruler.faults[call].extend([fault] * again)
-
-    @rule(late=st.sampled_from([1.0, 60.0, LATEST - 1, LATEST]))
-    def a_post_will_be_shown_late(self, late: float) -> None:
-        self.ruler.late.append(late)
 
     # --- people look after it ---
 
@@ -193,16 +227,19 @@ class Publishing(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Once nothing fails any more, everything is settled within an hour; the judge sees to it."""
+        if not hasattr(self, "world"):
+            return
         try:
             self.accounts_go_on()
             self.world.settle()
         finally:
             self.world.close()
+            self.moves += self.world.judge.moves
 
     # --- small things ---
 
     def _name(self, which: int) -> str:
-        return f"post {which % len(self.written)}"
+        return list(self.written)[which % len(self.written)]
 
     def _alive(self) -> list[Process]:
         return [process for process in self.world.processes.values() if process.alive]
@@ -240,5 +277,10 @@ def test_whatever_the_order_of_steps_a_delivery_goes_out_once_or_is_told_to_peop
         suppress_health_check=list(HealthCheck),
     )
 
+    moves: Counter[tuple[DeliveryState, DeliveryState]] = Counter()
+
     with quiet():
-        run_state_machine_as_test(lambda: Publishing(stage), settings=sized)
+        run_state_machine_as_test(lambda: Publishing(stage, moves), settings=sized)
+
+    assert {to for _from, to in moves} == set(DeliveryState), "every state was met"
+    assert min(moves[S.UNKNOWN, S.SENT], moves[S.UNKNOWN, S.WAITING]) > 20, "and what was unknown came to both ends"

@@ -73,6 +73,8 @@ class Strand:
     where: str = "begins"
     inside: bool = False
     """Whether it has a transaction open."""
+    asleep_until: datetime | None = None
+    """Until when it hangs, alone in its process."""
 
 
 @dataclass(eq=False)
@@ -214,7 +216,18 @@ class World:
 
     def runnable(self) -> list[Strand]:
         """What may go on."""
-        return [strand for process in self.processes.values() if process.runs for strand in process.strands]
+        return [
+            strand
+            for process in self.processes.values()
+            if process.runs
+            for strand in process.strands
+            if strand.asleep_until is None or strand.asleep_until <= self.at or self.calm
+        ]
+
+    def sleep(self, strand: Strand, span: timedelta) -> None:
+        """Let one strand hang: a slow disk, a call that drips, a thread that nobody wakes."""
+        self.note(f"{strand.worker.name} {strand.name}: hangs for {span.total_seconds():.0f} s ({strand.where})")
+        strand.asleep_until = self.at + span
 
     def pause(self, where: str) -> None:
         """Stop here; who is not a strand (people, the ruler) goes straight on."""
