@@ -111,14 +111,24 @@ class Weather(Protocol):
     """What the network asks of the world around it."""
 
     truth: Truth
-    two_step: bool
-    refuses_repeats: bool
 
-    def now(self) -> datetime: ...
+    @property
+    def two_step(self) -> bool:
+        """Whether pages make a draft first, for every post."""
+
+    @property
+    def refuses_repeats(self) -> bool:
+        """Whether the network refuses words that it has already."""
+
+    def now(self) -> datetime:
+        """This moment."""
+
     def pause(self, where: str) -> None:
         """Let others go on; whoever calls may never come back."""
 
-    def fault(self, call: str) -> Fault: ...
+    def fault(self, call: str) -> Fault:
+        """How this call goes."""
+
     def lateness(self) -> timedelta:
         """How much later than it was made a post is shown."""
 

@@ -9,7 +9,7 @@ import random
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -32,7 +32,7 @@ STEPS: Final = (20, 120)
 class Chance(Ruler):
     """What a seed decides. Each seed has its own kinds of trouble, and leaves others out: rare ones meet that way."""
 
-    random: random.Random = field(default_factory=random.Random)
+    rng: random.Random = field(default_factory=random.Random)
     troubles: dict[str, tuple[Fault, ...]] = field(default_factory=dict)
     how_often: float = 0.0
     late: float = 0.0
@@ -49,7 +49,7 @@ class Chance(Ruler):
         return cls(
             two_step=rng.random() < 0.3,
             refuses_repeats=rng.random() < 0.25,
-            random=rng,
+            rng=rng,
             troubles=troubles,
             how_often=rng.choice((0.0, 0.2, 0.4, 0.7)),
             late=rng.choice((0.0, 0.3, 0.8)),
@@ -60,30 +60,30 @@ class Chance(Ruler):
     def fault(self, call: str) -> Fault:
         """One of the troubles of this seed, or none."""
         known = self.troubles[call]
-        return self.random.choice(known) if known and self.random.random() < self.how_often else Fault.NONE
+        return self.rng.choice(known) if known and self.rng.random() < self.how_often else Fault.NONE
 
     def store_fails(self) -> bool:
         """Now and then, in seeds with a full disk."""
-        return self.store > 0 and self.random.random() < self.store
+        return self.store > 0 and self.rng.random() < self.store
 
     def lateness(self) -> timedelta:
         """Up to the very last moment at which it is looked for."""
-        if self.random.random() >= self.late:
+        if self.rng.random() >= self.late:
             return timedelta(0)
         longest = Patience().sure_after.total_seconds()
-        return timedelta(seconds=self.random.choice((1, 20, longest - 1, longest, self.random.uniform(0, longest))))
+        return timedelta(seconds=self.rng.choice((1, 20, longest - 1, longest, self.rng.uniform(0, longest))))
 
     def reset_after(self) -> timedelta | None:
         """Sometimes said, sometimes in the past (the network's clock is not ours)."""
-        return self.random.choice((None, timedelta(seconds=-5), timedelta(seconds=90), timedelta(minutes=10)))
+        return self.rng.choice((None, timedelta(seconds=-5), timedelta(seconds=90), timedelta(minutes=10)))
 
     def use_is_up_for(self) -> timedelta | None:
         """Now and then, in seeds with a busy account."""
-        return timedelta(minutes=4) if self.random.random() < self.use else None
+        return timedelta(minutes=4) if self.rng.random() < self.use else None
 
     def jitter(self) -> float:
         """In 0..1."""
-        return self.random.random()
+        return self.rng.random()
 
 
 class Simulation:
@@ -97,6 +97,7 @@ class Simulation:
         self.posts = sorted(rng.sample(sorted(POSTS), rng.choice((1, 1, 2, 2, 3))))
         self.deaths = rng.choice((0.0, 0.5, 2.0))
         self.freezes = rng.choice((0.0, 0.5, 2.0))
+        self.hangs = rng.choice((0.0, 0.5, 2.0))
         self.deeds = rng.choice((0.0, 0.5, 2.0))
         self.pace = rng.choice((0.5, 2.0, 5.0))
         begins = DUE + timedelta(seconds=rng.choice((-60, -1, 0, 0, 120)))
@@ -111,7 +112,8 @@ class Simulation:
             for _step in range(self.random.randint(*STEPS)):
                 self._step()
             self._mend()
-            self.world.settle(next_of=self.random.choice)
+            nap = timedelta(seconds=self.random.choice((0, 60, 450, 900)))
+            self.world.settle(next_of=self.random.choice, nap=nap)
         finally:
             self.world.close()
 
@@ -125,7 +127,7 @@ class Simulation:
             "time": self.pace if runnable else self.pace + 3,
             "deed": self.deeds / 2,
             "freeze": self.freezes / 5 if running else 0.0,
-            "sleep": self.freezes / 3 if runnable else 0.0,
+            "sleep": self.hangs / 3 if runnable else 0.0,
             "thaw": 1.0 if len(running) < len([one for one in world.processes.values() if one.alive]) else 0.0,
             "kill": self.deaths / 5,
             "start": 2.0 if self._too_few() else 0.0,
@@ -146,7 +148,7 @@ class Simulation:
                     # Past a lease while it stands still: what it held is taken over, and then it wakes up.
                     world.forward(timedelta(seconds=rng.choice((121, 240, 301))))
             case "sleep":
-                calling = [strand for strand in runnable if strand.where.startswith("publish")]
+                calling = [strand for strand in runnable if strand.where.startswith(("publish", "find"))]
                 world.sleep(rng.choice(calling or runnable), timedelta(seconds=rng.choice((50, 121, 450, 500, 900))))
             case "thaw":
                 world.thaw(rng.choice([one for one in world.processes.values() if one.alive and one.frozen]))
@@ -181,7 +183,12 @@ class Simulation:
         open_ones = [row.id for row in rows if row.state in {S.REVIEW, S.FAILED}]
         sent = [row.id for row in rows if row.state is S.SENT]
         stopped = [one.id for one in world.accounts() if one.state is not AccountState.ACTIVE and one.id]
-        deeds = [partial(world.withdraw, rng.choice(self.posts)), world.hold, world.release, world.release]
+        deeds: list[Callable[[], bool]] = [
+            partial(world.withdraw, rng.choice(self.posts)),
+            world.hold,
+            world.release,
+            world.release,
+        ]
         if LATE_NEWS in self.posts:
             deeds.append(partial(world.approve, LATE_NEWS))
         if rows:

@@ -280,7 +280,7 @@ def test_whatever_the_order_of_steps_a_delivery_goes_out_once_or_is_told_to_peop
     moves: Counter[tuple[DeliveryState, DeliveryState]] = Counter()
 
     with quiet():
-        run_state_machine_as_test(lambda: Publishing(stage, moves), settings=sized)
+        run_state_machine_as_test(lambda: Publishing(stage, moves), settings=sized)  # type: ignore[arg-type]
 
     assert {to for _from, to in moves} == set(DeliveryState), "every state was met"
     assert min(moves[S.UNKNOWN, S.SENT], moves[S.UNKNOWN, S.WAITING]) > 20, "and what was unknown came to both ends"

@@ -57,7 +57,7 @@ MOST_ROUNDS: Final = 60
 """So often may there be something new to do at one and the same moment."""
 
 
-class Killed(GreenletExit):
+class Killed(GreenletExit):  # type: ignore[misc]
     """Thrown into what is left of dead workers once their world is over, so that nothing of them lingers."""
 
 
@@ -221,7 +221,7 @@ class World:
             for process in self.processes.values()
             if process.runs
             for strand in process.strands
-            if strand.asleep_until is None or strand.asleep_until <= self.at or self.calm
+            if strand.asleep_until is None or strand.asleep_until <= self.at
         ]
 
     def sleep(self, strand: Strand, span: timedelta) -> None:
@@ -460,16 +460,26 @@ class World:
         with reading(self.stage.engine) as session:
             return connecting.list_accounts(session)
 
-    def settle(self, *, next_of: Callable[[list[Strand]], Strand] = lambda strands: strands[0]) -> None:
-        """No fault any more: thaw who froze, let one worker follow its agenda for an hour, and judge what is left."""
+    def settle(
+        self,
+        *,
+        next_of: Callable[[list[Strand]], Strand] = lambda strands: strands[0],
+        nap: timedelta = timedelta(0),
+    ) -> None:
+        """No fault any more: let one worker follow its agenda for an hour, and judge what is left.
+
+        What was frozen wakes after a `nap`, and finds what became of its work meanwhile.
+        """
         self.note("--- no fault from here on ---")
         self.calm = True
         end = self.at + CALM
         for process in self.processes.values():
             if process.alive and process.frozen:
                 self.thaw(process)
+                for strand in process.strands:
+                    self.sleep(strand, nap)
         self.release()
-        process = next((one for one in self.processes.values() if one.alive), None) or self.start()
+        process = self._most_awake() or self.start()
         rounds = 0
         while True:
             if self._round(process, next_of):
@@ -477,8 +487,8 @@ class World:
                     raise Broken("work goes round in circles")
                 continue
             rounds = 0
-            following = self.agenda().next_at
-            if following is None or following > end:
+            following = min([moment for moment in (self.agenda().next_at, *self._wakings()) if moment], default=end)
+            if following >= end:
                 break
             self.forward(following - self.at)
         self.at = end
@@ -487,6 +497,21 @@ class World:
             for one in self.processes.values():
                 if one.worker.trouble is not None:
                     raise Broken(f"{one.name} is in trouble though the database never failed: {one.worker.trouble}")
+
+    def _most_awake(self) -> Process | None:
+        """The living process with the fewest strands that hang."""
+        alive = [process for process in self.processes.values() if process.alive]
+        return min(alive, key=lambda one: sum(strand.asleep_until is not None for strand in one.strands), default=None)
+
+    def _wakings(self) -> list[datetime]:
+        """When strands that hang go on."""
+        return [
+            strand.asleep_until
+            for process in self.processes.values()
+            if process.alive
+            for strand in process.strands
+            if strand.asleep_until is not None and strand.asleep_until > self.at
+        ]
 
     def _round(self, process: Process, next_of: Callable[[list[Strand]], Strand]) -> bool:
         """Do what is due now; whether anything came of it."""
