@@ -14,7 +14,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help install check lint types floors house test test-all demo run migrate bench docs screenshots wheel catalogues lock
+.PHONY: help install check lint types floors house test test-all prove demo run migrate bench docs screenshots wheel catalogues lock
 
 help: ## List the doors
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ test: install ## Run every test (more: make test ARGS="-k portal")
 test-all: wheel ## The same with branch coverage measured, and the wheel in an environment of its own
 	@PYTEST_DEBUG_TEMPROOT=$(MEMORY) $(BIN)/pytest -n 2 --dist worksteal --cov --cov-report= $(ARGS)
 	@echo "Branch coverage: $$($(BIN)/coverage report --format=total) %"
+
+prove: install ## Prove at full length, in hours, that no delivery is sent twice or lost (CI has a short size of each)
+	@RELAIS_PROVE=1 PYTEST_DEBUG_TEMPROOT=$(MEMORY) $(BIN)/pytest -n 2 --dist worksteal -m proof $(ARGS)
 
 demo: install ## A country to play with: our own Facebook and X, three weeks of posts (options: ARGS="--port 8001")
 	@$(BIN)/relais demo $(ARGS)

@@ -27,6 +27,7 @@ from channels.base import (
     Uncertain,
     UnitKind,
     Unreachable,
+    boot_clock,
     normalised,
 )
 
@@ -57,5 +58,6 @@ __all__ = [
     "Uncertain",
     "UnitKind",
     "Unreachable",
+    "boot_clock",
     "normalised",
 ]

@@ -6,7 +6,7 @@ import html
 import re
 import time
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -332,7 +332,7 @@ class Uncertain(ChannelError):
 # --- Small shared facts -----------------------------------------------------------------------------
 
 
-def _boot_clock() -> float:
+def boot_clock() -> float:
     """Seconds on the boot-time clock, which also counts sleep; the monotonic clock where there is none."""
     try:
         return time.clock_gettime(time.CLOCK_BOOTTIME)
@@ -345,16 +345,17 @@ class Deadline:
     """A moment on the boot-time clock after which nothing may be sent any more."""
 
     at: float
+    clock: Callable[[], float] = boot_clock
 
     @classmethod
-    def after(cls, seconds: float) -> Deadline:
+    def after(cls, seconds: float, clock: Callable[[], float] = boot_clock) -> Deadline:
         """A deadline so many seconds from now."""
-        return cls(_boot_clock() + seconds)
+        return cls(clock() + seconds, clock)
 
     @property
     def left(self) -> float:
         """Seconds left; negative once it has passed."""
-        return self.at - _boot_clock()
+        return self.at - self.clock()
 
     @property
     def passed(self) -> bool:

@@ -78,10 +78,12 @@ def _give_back(hub: Hub, claims: Sequence[Claim]) -> None:
 def _attempt(worker: Worker, claim: Claim) -> None:
     """Open the attempt, call the network with no transaction open, record the outcome."""
     hub = worker.hub
+    # It runs from before the attempt is opened: a process that stands still in between must not speak after
+    # the moment written down there, when its lease may be over and somebody may be reading back already.
+    deadline = Deadline.after(hub.patience.deadline.total_seconds(), worker.boot_clock)
     work = _open(worker, claim)
     if work is None:
         return
-    deadline = Deadline.after(hub.patience.deadline.total_seconds())
     heard = say(hub, work, deadline)
     outcome = delivering.outcome_of(heard.answer, hub.patience, at=hub.now())
     jitter = hub.jitter()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from channels import boot_clock
 from hub.database import reading
 from hub.logs import line, seconds
 from hub.services import delivering
@@ -138,9 +139,3 @@ class Engine:
             # Their leases will end by themselves.
             logger.warning(line(task="stop", outcome="calls-under-way"))
         return finished
-
-
-def boot_clock() -> float:
-    """Seconds on the clock that also counts sleep, where there is one."""
-    clock = getattr(time, "CLOCK_BOOTTIME", None)
-    return time.clock_gettime(clock) if clock is not None else time.monotonic()

@@ -10,6 +10,7 @@ from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass, field
 from functools import partial
 
+from channels import boot_clock
 from hub.logs import line
 from hub.metrics import Tally
 from hub.wiring import Hub
@@ -34,6 +35,8 @@ class Worker:
     """Whether anything new may be begun: not while stopping, nor after the clock jumped."""
     tally: Tally = field(default_factory=Tally)
     """What this process counts of what it did, for /metrics."""
+    boot_clock: Callable[[], float] = boot_clock
+    """Seconds that nobody can set: what deadlines are measured by."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _troubles: dict[str, str] = field(default_factory=dict)
     _unrecorded: list[Callable[[], None]] = field(default_factory=list)

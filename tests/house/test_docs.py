@@ -30,6 +30,7 @@ DOORS = (
     "check",
     "test",
     "test-all",
+    "prove",
     "demo",
     "run",
     "migrate",

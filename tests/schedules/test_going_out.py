@@ -367,3 +367,13 @@ def test_the_message_says_what_was_approved(room: Room) -> None:
     assert (message.text, message.key) == ("Venez à Ille-et-Vilaine", room.delivery(delivery).key)
     assert message.targeting is not None
     assert message.targeting.regions == ("4002",)
+
+
+def test_a_process_that_stood_still_while_opening_the_attempt_says_nothing(room: Room) -> None:
+    delivery = room.approve_one()
+    room.engine.worker.boot_clock = lambda: 1_000.0 if room.attempts(delivery) else 0.0
+
+    room.run_at(DUE)
+
+    assert room.shown() == []
+    assert (room.state(delivery), room.outcomes(delivery)) == (DeliveryState.WAITING, ["not-sent"])
