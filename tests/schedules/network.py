@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import NoReturn, Protocol, TypeVar
 
 from channels import (
+    FREE,
     Blocked,
     Deadline,
     Figures,
@@ -17,6 +18,7 @@ from channels import (
     Light,
     Message,
     Network,
+    Pace,
     Prepared,
     Receipt,
     Refused,
@@ -151,7 +153,7 @@ class TruthfulChannel:
     def __init__(self, world: Weather, account: Account) -> None:
         self.world, self.account = world, account
         self.rules = MemoryRules(network=Network(account.network), can_gate=account.network is not AccountNetwork.X)
-        self.wait_until: datetime | None = None
+        self.pace = FREE
 
     def prepare(self, message: Message) -> Prepared:
         """On with a known draft, or a new one where one is needed."""
@@ -241,7 +243,7 @@ class TruthfulChannel:
             world.pause(f"{name} {Fault.REPEAT}")
             raise Uncertain("The network has these words already.", duplicate=True, status=403)
         answer = deed()
-        self.wait_until = world.use_is_up_until()
+        self.pace = Pace(wait_until=world.use_is_up_until())
         world.pause(f"{name} {fault}")
         if fault is Fault.DONE:
             raise Uncertain("The answer was lost.", status=503)
