@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session, col, func, select
 
 from channels import Channel, ChannelError, Finding, Health, Light, Throttled
-from hub.database import due_now, reading, writing
+from hub.database import due_now, in_turn, reading, writing
 from hub.domain.account import (
     Account,
     AccountNetwork,
@@ -101,7 +101,7 @@ def get_account(session: Session, account_id: int, *, lock: bool = False) -> Acc
     """The account with this id, or NotFound."""
     query = select(Account).where(Account.id == account_id)
     if lock:  # what another transaction changed meanwhile is read again
-        query = query.with_for_update().execution_options(populate_existing=True)
+        query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
     account = session.exec(query).one_or_none()
     if account is None:
         raise _unknown(account_id)
@@ -161,6 +161,7 @@ def add_account(
     problems = [*_name_problems(name), *_id_problems(network, remote_id, handle), *secret_problems(network, secret)]
     if problems:
         raise Invalid(problems)
+    in_turn(session, "accounts")
     _require_place(session, network, territory_code)
     _require_new(session, network, remote_id)
     account = Account(

@@ -142,7 +142,7 @@ def note_failure(session: Session, letter: Letter, why: NotSent, *, at: datetime
     """The mail did not leave: again later, or given up; where no mail leaves at all, everybody's wait together."""
     waiting = list(_notices(session, letter.notice_ids))
     if why.everybody:
-        waiting += session.exec(select(Notice).where(*_OPEN, Notice.due_at <= at)).all()
+        waiting += session.exec(select(Notice).where(*_OPEN, Notice.due_at <= at).with_for_update()).all()
     for one in waiting:
         one.tries += 1
         one.trouble = str(why)
@@ -179,7 +179,8 @@ def choose_rhythm(session: Session, rhythm: Rhythm, *, by: Actor, at: datetime) 
         return
     person.mail_rhythm = rhythm
     session.add(person)
-    waiting = session.exec(select(Notice).where(*_OPEN, Notice.person_id == by.id, Notice.tries == 0)).all()
+    untried = select(Notice).where(*_OPEN, Notice.person_id == by.id, Notice.tries == 0).order_by(col(Notice.id))
+    waiting = session.exec(untried.with_for_update()).all()
     agreed, zone = agreeing.policies(session), visiting.home_zone(session, by)
     for one in waiting:
         if rhythm is Rhythm.NEVER:

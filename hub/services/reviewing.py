@@ -11,6 +11,7 @@ from typing import Final
 
 from sqlmodel import Session, col, select
 
+from hub.database import in_turn
 from hub.domain.account import AccountNetwork
 from hub.domain.audit import note
 from hub.domain.errors import FieldProblem, Invalid, NotAllowed, NotFound
@@ -94,6 +95,7 @@ def import_keys(
     checked = _checked(session, list(rows), source)
     if isinstance(by, Actor):
         _require_keeper(session, {row.territory for row in checked}, by)
+    in_turn(session, "network keys")
     present = {
         (key.territory_code, key.kind, key.key): key
         for key in session.exec(select(GeoKey).where(GeoKey.network == network).with_for_update())
