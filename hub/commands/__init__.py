@@ -92,6 +92,9 @@ def run(arguments: Sequence[str] | None = None) -> None:
         if os.environ.get("RELAIS_DEBUG"):
             raise
         code = _report_bug(error)
+    finally:
+        if opening := sys.modules.get("hub.commands.operator.opening"):
+            opening.OPENED.close()
     raise SystemExit(code if isinstance(code, int) else 0)
 
 
