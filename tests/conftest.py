@@ -83,7 +83,7 @@ def server() -> Iterator[postgresql.Server]:
 def server_template(server: postgresql.Server) -> str:
     """The same as the template file, as a database of that server."""
     name = "relais_template"
-    server.tell(f"CREATE DATABASE {name}")
+    server.tell(f"CREATE DATABASE {name} TEMPLATE template0 {server.locale()}")
     _fill(build_engine(server.url(name)))
     return name
 

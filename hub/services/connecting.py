@@ -24,6 +24,7 @@ from hub.domain.audit import CLOCK, note
 from hub.domain.delivery import Delivery, DeliveryState
 from hub.domain.errors import FieldProblem, HubError, Invalid, NotAllowed, NotFound, WrongState
 from hub.domain.person import ACCOUNT_KEEPERS, Actor
+from hub.domain.table import by_letters
 from hub.domain.territory import COUNTRY, Atlas, Level, Territory, search_key
 from hub.language import N_, _
 from hub.secrets import Vault
@@ -89,7 +90,12 @@ def can_see(actor: Actor, atlas: Atlas, account: Account) -> bool:
 
 def list_accounts(session: Session, by: Actor | None = None) -> list[Account]:
     """All accounts, or those that this person may see; by network, then territory."""
-    order = (col(Account.network), col(Account.territory_code), col(Account.name), col(Account.id))
+    order = (
+        by_letters(col(Account.network)),
+        by_letters(col(Account.territory_code)),
+        by_letters(col(Account.name)),
+        col(Account.id),
+    )
     accounts = list(session.exec(select(Account).order_by(*order)))
     if by is None:
         return accounts

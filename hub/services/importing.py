@@ -19,7 +19,7 @@ from hub.domain.account import Account, AccountNetwork
 from hub.domain.audit import OPERATOR, REFERENCE_LOADED, AuditEntry, note
 from hub.domain.errors import Invalid
 from hub.domain.place import Commune, Postcode
-from hub.domain.table import Table, metadata
+from hub.domain.table import Table, by_letters, metadata
 from hub.domain.territory import COUNTRY, Territory
 from hub.language import _
 from hub.services import reference
@@ -85,7 +85,7 @@ def load_reference(
 
 def ended_communes(session: Session, *, at: datetime) -> list[Territory]:
     """The communes that a load on that day found to have ended, in order of code."""
-    ended = select(Territory).where(Territory.ended_on == _day(at)).order_by(col(Territory.code))
+    ended = select(Territory).where(Territory.ended_on == _day(at)).order_by(by_letters(col(Territory.code)))
     return list(session.exec(ended))
 
 

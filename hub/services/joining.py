@@ -21,6 +21,7 @@ from hub.domain.errors import Invalid, NotAllowed, NotFound, NotSignedIn, WrongS
 from hub.domain.person import ACCOUNT_KEEPERS, Actor, HeldRole, Person, Role, RoleKind, Scope, Token
 from hub.domain.policy import Policies, Policy
 from hub.domain.sign_in import Purpose, SecondFactor, SignIn, Ticket
+from hub.domain.table import by_letters
 from hub.domain.territory import Atlas, Level, Territory
 from hub.language import N_, _
 from hub.services import geotargeting
@@ -75,9 +76,11 @@ def person_by_email(session: Session, email: str) -> Person:
 def list_people(session: Session) -> list[tuple[Person, list[HeldRole]]]:
     """Everybody with their roles, by address."""
     held: dict[int, list[HeldRole]] = {}
-    for role in session.exec(select(Role).order_by(col(Role.kind), col(Role.territory_code))):
+    for role in session.exec(select(Role).order_by(by_letters(col(Role.kind)), by_letters(col(Role.territory_code)))):
         held.setdefault(role.person_id, []).append(HeldRole(role.kind, role.territory_code))
-    return [(one, held.get(one.id or 0, [])) for one in session.exec(select(Person).order_by(col(Person.email)))]
+    return [
+        (one, held.get(one.id or 0, [])) for one in session.exec(select(Person).order_by(by_letters(col(Person.email))))
+    ]
 
 
 def actor_for(session: Session, person_id: int) -> Actor:
@@ -91,7 +94,11 @@ def actor_for(session: Session, person_id: int) -> Actor:
 
 def list_roles(session: Session, person_id: int) -> list[HeldRole]:
     """The roles of a person, disabled or not."""
-    query = select(Role).where(Role.person_id == person_id).order_by(col(Role.kind), col(Role.territory_code))
+    query = (
+        select(Role)
+        .where(Role.person_id == person_id)
+        .order_by(by_letters(col(Role.kind)), by_letters(col(Role.territory_code)))
+    )
     return [HeldRole(role.kind, role.territory_code) for role in session.exec(query)]
 
 

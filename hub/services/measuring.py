@@ -15,6 +15,7 @@ from hub.domain.account import Account
 from hub.domain.delivery import Delivery, DeliveryState, Patience
 from hub.domain.post import Post
 from hub.domain.reach import ReachFigure, Sample, Unit, Visit, next_slot, slot_at
+from hub.domain.table import by_letters
 from hub.services import delivering
 
 BATCH = 100
@@ -175,5 +176,7 @@ def visits_of(session: Session, keys: Sequence[str]) -> dict[str, dict[Unit, int
 
 def figures_of(session: Session, delivery_id: int) -> list[ReachFigure]:
     """The newest reading of each metric of one delivery, by name."""
-    query = select(ReachFigure).where(ReachFigure.delivery_id == delivery_id).order_by(col(ReachFigure.metric))
+    query = (
+        select(ReachFigure).where(ReachFigure.delivery_id == delivery_id).order_by(by_letters(col(ReachFigure.metric)))
+    )
     return list(session.exec(query))

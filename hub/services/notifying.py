@@ -15,6 +15,7 @@ from hub.domain.audit import note
 from hub.domain.notice import Notice, Rhythm
 from hub.domain.person import Actor, HeldRole, Person, Role
 from hub.domain.policy import Policies
+from hub.domain.table import by_letters
 from hub.mail import Mail, NotSent
 from hub.services import agreeing, joining, letters, matters, visiting
 
@@ -71,7 +72,7 @@ def missing(session: Session, *, at: datetime) -> list[Notice]:
 def _readers(session: Session) -> list[tuple[Person, Actor]]:
     """Everybody who wants mails, with the roles of this moment."""
     held: dict[int, list[HeldRole]] = {}
-    for role in session.exec(select(Role).order_by(col(Role.kind), col(Role.territory_code))):
+    for role in session.exec(select(Role).order_by(by_letters(col(Role.kind)), by_letters(col(Role.territory_code)))):
         held.setdefault(role.person_id, []).append(HeldRole(role.kind, role.territory_code))
     query = select(Person).where(col(Person.disabled_at).is_(None), Person.mail_rhythm != Rhythm.NEVER)
     return [

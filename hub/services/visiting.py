@@ -15,6 +15,7 @@ from hub.domain.audit import note
 from hub.domain.errors import NotAllowed, NotFound, NotSignedIn, WrongState
 from hub.domain.person import Actor, HeldRole, Person, Role
 from hub.domain.sign_in import INVITATION_LASTS, LONGEST, RESET_LASTS, Purpose, SecondFactor, SignIn, Ticket
+from hub.domain.table import by_letters
 from hub.language import _
 from hub.services import geotargeting, joining
 
@@ -85,7 +86,7 @@ def entered(session: Session, plain: str, *, at: datetime) -> Entered:
         .outerjoin(SecondFactor, col(SecondFactor.person_id) == col(SignIn.person_id))
         .outerjoin(Role, col(Role.person_id) == col(SignIn.person_id))
         .where(SignIn.hash == _digest(plain))
-        .order_by(col(Role.kind), col(Role.territory_code))
+        .order_by(by_letters(col(Role.kind)), by_letters(col(Role.territory_code)))
     )
     rows = session.exec(query).all()
     sign_in, person, factor, _role = rows[0] if rows else (None, None, None, None)

@@ -27,3 +27,8 @@ def stage(engine: Engine, tmp_path: Path) -> Stage:
 def desk(stage: Stage) -> Desk:
     """Somewhere to write."""
     return Desk(stage, stage.hub.terms)
+
+
+@pytest.fixture
+def address() -> None:
+    """Where a command finds its database is each test's own business here."""

@@ -342,6 +342,15 @@ def test_a_strangers_schema_of_the_bells_name(at, server: Server, filled: str, c
     assert shape(server, filled) == before
 
 
+def test_a_hub_without_any_worker_says_what_to_start(at, server: Server, filled: str):
+    ran = at(server.url(filled), "doctor")
+
+    assert (ran.code, ran.err) == (1, "")
+    assert [line for line in ran.out.splitlines() if line.startswith("✗")] == [
+        "✗ Nobody publishes: no worker is alive (last heard of: never). Start “relais worker”."
+    ]
+
+
 # --- While it runs ----------------------------------------------------------------------------------------
 
 

@@ -14,13 +14,13 @@ import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import Engine, make_url, text
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import Session, col, delete, func, select
+from sqlmodel import Session, col, func, select
 
-from channels import Figures
+from channels import Figures, Receipt, Throttled
 from hub.database import build_engine, migrate, reading, writing
-from hub.domain.account import Account, AccountNetwork
+from hub.domain.account import AccountNetwork
 from hub.domain.audit import OPERATOR, AuditEntry
-from hub.domain.delivery import Delivery, DeliveryState, Hold
+from hub.domain.delivery import Action, Delivery, DeliveryState, Hold
 from hub.domain.errors import Invalid, NotFound, NotSignedIn, WrongState
 from hub.domain.notice import Notice, Rhythm
 from hub.domain.person import Person, RoleKind, Token
@@ -253,9 +253,10 @@ def due(desk: Desk) -> int:
 
 def test_a_post_that_is_claimed_right_now_is_not_changed_any_more(engine: Engine, desk: Desk):
     post_id = due(desk)
-    later = {"when": "2026-11-20T18:00", "text": "Autre chose"}
 
-    claims, refused = meet(engine, doing(engine, claimed(desk)), lambda: desk.change(post_id, **later))
+    claims, refused = meet(
+        engine, doing(engine, claimed(desk)), lambda: desk.change(post_id, when="2026-11-20T18:00", text="Autre chose")
+    )
 
     assert len(claims) == 1
     assert isinstance(refused, WrongState)
@@ -265,9 +266,10 @@ def test_a_post_that_is_claimed_right_now_is_not_changed_any_more(engine: Engine
 
 def test_a_post_that_is_changed_right_now_is_not_claimed(engine: Engine, desk: Desk):
     post_id = due(desk)
-    later = {"when": "2026-11-20T18:00", "text": "Autre chose"}
 
-    _changed, claims = meet(engine, lambda: desk.change(post_id, **later), doing(engine, claimed(desk)))
+    _changed, claims = meet(
+        engine, lambda: desk.change(post_id, when="2026-11-20T18:00", text="Autre chose"), doing(engine, claimed(desk))
+    )
 
     assert claims == []
     assert states(desk, post_id) == [S.CANCELLED]
@@ -310,7 +312,7 @@ def test_of_two_who_decide_about_a_delivery_at_once_one_does(engine: Engine, des
     [delivery] = desk.deliveries(post_id)
     desk.move(delivery.id, state=S.REVIEW)
     more = {"at": desk.now, "patience": desk.stage.hub.patience}
-    give_up, send = resolving.Action.GIVE_UP, resolving.Action.SEND
+    give_up, send = Action.GIVE_UP, Action.SEND
 
     done, refused = meet(
         engine,
@@ -327,9 +329,11 @@ def test_two_workers_expire_and_archive_each_post_once(engine: Engine, desk: Des
     desk.submitted()
     desk.stage.clock.forward(days=30)
 
-    expired = meet(*[engine, *[doing(engine, approving.expire, at=desk.now)] * 2])
+    expire = doing(engine, approving.expire, at=desk.now)
+    expired = meet(engine, expire, expire)
     desk.stage.clock.forward(days=500)
-    archived = meet(*[engine, *[doing(engine, approving.archive, at=desk.now)] * 2])
+    archive = doing(engine, approving.archive, at=desk.now)
+    archived = meet(engine, archive, archive)
 
     assert [len(some) for some in (*expired, *archived)] == [1, 0, 1, 0]
     assert (noted(engine, "post.expire"), noted(engine, "post.archive")) == (1, 1)
@@ -357,7 +361,9 @@ def test_of_two_who_release_at_once_one_does(engine: Engine, desk: Desk):
     with writing(engine) as session:
         holding.hold(session, reason="Panne", by=OPERATOR, at=desk.now)
 
-    _stop, refused = meet(*[engine, *[doing(engine, holding.release, by=OPERATOR, at=desk.now)] * 2])
+    release = doing(engine, holding.release, by=OPERATOR, at=desk.now)
+
+    _stop, refused = meet(engine, release, release)
 
     assert isinstance(refused, WrongState)
     assert str(refused) == "Nothing is stopped."
@@ -511,12 +517,11 @@ class Key:
     def __init__(self, engine: Engine, desk: Desk) -> None:
         self.vault = Vault([Fernet.generate_key().decode()])
         self.by = desk.who("coordinator")
-        self.more = {"by": self.by, "at": desk.now}
         with writing(engine) as session:
-            self.secret = proving.begin(session, self.vault, **self.more).secret
+            self.secret = proving.begin(session, self.vault, by=self.by, at=desk.now).secret
         with writing(engine) as session:
             code = pyotp.TOTP(self.secret).at(desk.now)
-            _proof, self.codes = proving.confirm(session, self.vault, code, **self.more)
+            _proof, self.codes = proving.confirm(session, self.vault, code, by=self.by, at=desk.now)
 
 
 def test_a_code_of_an_authenticator_is_good_for_one_of_two(engine: Engine, desk: Desk):
@@ -532,7 +537,7 @@ def test_a_code_of_an_authenticator_is_good_for_one_of_two(engine: Engine, desk:
 
 def test_a_recovery_code_is_good_for_one_of_two(engine: Engine, desk: Desk):
     key = Key(engine, desk)
-    check = doing(engine, proving.check, key.vault, key.codes[0], **key.more)
+    check = doing(engine, proving.check, key.vault, key.codes[0], by=key.by, at=desk.now)
 
     proofs = meet(engine, check, check)
 
@@ -541,7 +546,7 @@ def test_a_recovery_code_is_good_for_one_of_two(engine: Engine, desk: Desk):
 
 def test_recovery_codes_made_twice_at_once_are_good_once(engine: Engine, desk: Desk):
     key = Key(engine, desk)
-    renew = doing(engine, proving.renew_codes, **key.more)
+    renew = doing(engine, proving.renew_codes, by=key.by, at=desk.now)
 
     first, second = meet(engine, renew, renew)
 
@@ -567,7 +572,7 @@ def test_a_recovery_code_that_meets_a_reset_is_good_no_more(engine: Engine, desk
     _reset, refused = meet(
         engine,
         doing(engine, proving.reset, key.by.id, by=OPERATOR, at=desk.now),
-        doing(engine, proving.check, key.vault, key.codes[0], **key.more),
+        doing(engine, proving.check, key.vault, key.codes[0], by=key.by, at=desk.now),
     )
 
     assert isinstance(refused, WrongState)
@@ -597,7 +602,7 @@ def test_of_two_who_add_the_same_page_at_once_one_does(engine: Engine, desk: Des
 
 def test_the_portal_account_is_made_once_by_two(engine: Engine, desk: Desk):
     with writing(engine) as session:
-        session.exec(delete(Account).where(col(Account.network) == AccountNetwork.PORTAL))
+        session.connection().execute(text("DELETE FROM account WHERE network = 'portal'"))
     make = doing(engine, importing.make_portal_account, at=desk.now)
 
     assert meet(engine, make, make) == (True, False)
@@ -605,7 +610,7 @@ def test_the_portal_account_is_made_once_by_two(engine: Engine, desk: Desk):
 
 def test_reference_data_loaded_by_two_at_once_are_loaded_once(engine: Engine, desk: Desk):
     with writing(engine) as session:
-        session.exec(delete(AuditEntry).where(col(AuditEntry.action) == importing.REFERENCE_LOADED))
+        session.connection().execute(text("DELETE FROM auditentry WHERE action = 'reference.load'"))
         session.connection().execute(text("UPDATE commune SET population = population + 1 WHERE insee = '35238'"))
     load = doing(engine, importing.load_reference, at=desk.now)
 
@@ -689,7 +694,7 @@ def test_figures_that_fail_while_another_answer_is_recorded_do_not_stand_in_its_
         work = delivering.open_attempt(session, claim, at=desk.now, patience=desk.stage.hub.patience)
     assert work is not None
     patience = desk.stage.hub.patience
-    throttled = delivering.Throttled("wait", until=desk.now + timedelta(hours=1))
+    throttled = Throttled("wait", until=desk.now + timedelta(hours=1))
     asked = measuring.Reading(work.account, {"r": claim.delivery_id})
     outcome = delivering.outcome_of(throttled, patience, at=desk.now)
 
@@ -816,7 +821,7 @@ def test_an_answer_that_cannot_be_recorded_now_is_kept_and_recorded_later(engine
     with writing(engine) as session:
         work = delivering.open_attempt(session, claim, at=desk.now, patience=patience)
     assert work is not None
-    outcome = delivering.outcome_of(delivering.Receipt("r1"), patience, at=desk.now)
+    outcome = delivering.outcome_of(Receipt("r1"), patience, at=desk.now)
     record = doing(hasty, delivering.record, work, outcome, at=desk.now, patience=patience, jitter=1.0)
 
     with ThreadPoolExecutor(1) as pool:
