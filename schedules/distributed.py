@@ -133,10 +133,9 @@ class Distributed(Engine):
         try:
             while not self._stopping.is_set():
                 before = time.monotonic()
-                self._serving = asyncio.create_task(self._serve())
                 error = "its connection was lost"  # of which Procrastinate says nothing when it stops by itself
                 try:
-                    await self._serving
+                    await self._serve()
                 except asyncio.CancelledError:
                     break
                 except Exception as wrong:  # noqa: BLE001 - the database went away, in whichever of its many ways
@@ -157,7 +156,11 @@ class Distributed(Engine):
         async with app.open_async():
             self.worker.heal("bell")
             self._heard_from = time.monotonic()
-            await self._answer(app, wait=True)
+            # Only this is ever cancelled: a pool that is cancelled while it opens leaves a task that never ends.
+            self._serving = asyncio.create_task(self._answer(app, wait=True))
+            if self._stopping.is_set():  # told so while the connections opened, when there was nothing to cancel
+                self._serving.cancel()
+            await self._serving
 
     @staticmethod
     async def _open(app: App) -> None:
