@@ -92,6 +92,13 @@ def lay(engine: Engine) -> bool:
         return True
 
 
+def is_foreign(engine: Engine) -> bool:
+    """Whether there is a schema of that name which we did not make."""
+    with engine.connect() as connection:
+        there = bool(connection.scalar(text(f"SELECT to_regnamespace('{SCHEMA}') IS NOT NULL")))
+        return there and _remark(connection) is None
+
+
 def is_laid(engine: Engine) -> bool:
     """Whether Procrastinate's tables are there as this program wants them."""
     with engine.connect() as connection:

@@ -110,7 +110,7 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 
 
 ACCENTED: Final = ("àâäáãçéèêëîïíñôöóùûüúÿ", "aaaaaceeeeiiinooouuuuy")
-"""The letters of French with accents, and the plain ones that they are searched as."""
+"""The letters of French with accents, and the plain ones that they are searched as; small ones only."""
 
 
 def folded(text: str) -> str:
@@ -177,6 +177,15 @@ def alone(engine: Engine, what: str) -> Iterator[bool]:
                 connection.execute(text("SELECT pg_advisory_unlock(hashtext(:what))"), key)
 
 
+def in_turn(session: Session, what: str) -> None:
+    """Wait until no other transaction is at something that has no row to lock, and keep others waiting until this ends.
+
+    Of two that come at once, the second one then sees what the first one did. On SQLite writers never overlap anyway.
+    """
+    if on_server(session.connection().engine):
+        session.connection().execute(text("SELECT pg_advisory_xact_lock(hashtext(:what))"), {"what": f"relais {what}"})
+
+
 def alembic_config(engine: Engine) -> Config:
     """Alembic's settings for this engine; the migrations ship inside the package."""
     config = Config()
@@ -209,7 +218,7 @@ def _newest() -> str | None:
 
 def migrate(engine: Engine) -> bool:
     """Bring the schema up to this program's version; return whether anything was done."""
-    with explained(engine):
+    with explained(engine), _one_migration(engine):
         file = _file(engine)
         if file is not None and not file.exists() and file.parent.is_dir():
             # It will hold people's names and sealed secrets: nobody else on the machine reads it. Before the first
@@ -224,6 +233,20 @@ def migrate(engine: Engine) -> bool:
             with engine.begin() as connection:
                 connection.exec_driver_sql(f"PRAGMA application_id={APPLICATION_ID}")
         return True
+
+
+@contextmanager
+def _one_migration(engine: Engine) -> Iterator[None]:
+    """Of two machines that bring a shared database up to date at once, the second one waits, and finds it done."""
+    if not on_server(engine):
+        yield
+        return
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("SELECT pg_advisory_lock(hashtext('relais migration'))"))
+        try:
+            yield
+        finally:
+            connection.execute(text("SELECT pg_advisory_unlock(hashtext('relais migration'))"))
 
 
 def require_current(engine: Engine) -> None:
@@ -242,6 +265,10 @@ def require_current(engine: Engine) -> None:
                     "Stop Relais, then run “relais init” to bring it up to date."
                 )
             )
+        if on_server(engine):
+            _refuse_read_only(engine)
+            if bell.is_foreign(engine):
+                raise _foreign_bell(engine)
         if on_server(engine) and not bell.is_laid(engine):
             raise DatabaseTrouble(
                 _(
@@ -258,14 +285,18 @@ def _lay_bell(engine: Engine) -> bool:
     try:
         return bell.lay(engine)
     except bell.ForeignSchema as error:
-        raise DatabaseTrouble(
-            _(
-                "{where} has a schema named {name} that Relais did not make; it was left alone. Give Relais a database "
-                "of its own.",
-                where=_where(engine),
-                name=error,
-            )
-        ) from error
+        raise _foreign_bell(engine) from error
+
+
+def _foreign_bell(engine: Engine) -> DatabaseTrouble:
+    return DatabaseTrouble(
+        _(
+            "{where} has a schema named {name} that Relais did not make; it was left alone. Give Relais a database "
+            "of its own.",
+            where=_where(engine),
+            name=bell.SCHEMA,
+        )
+    )
 
 
 def _absent(engine: Engine) -> DatabaseTrouble:
@@ -334,6 +365,13 @@ def _refuse_old_server(engine: Engine) -> None:
         )
 
 
+def _refuse_read_only(engine: Engine) -> None:
+    """Whoever opens the hub writes sooner or later: better to hear of it now."""
+    with engine.connect() as connection:
+        if connection.scalar(text("SHOW transaction_read_only")) == "on":
+            raise DatabaseTrouble(_(_READ_ONLY, where=_where(engine)))
+
+
 def _foreign(engine: Engine) -> DatabaseTrouble:
     return DatabaseTrouble(
         _(
@@ -373,11 +411,7 @@ def _in_words(engine: Engine, error: DatabaseError) -> str:
                 why=why,
             )
         case "25006":
-            return _(
-                "{where} can only be read (a copy that follows another server?). Point RELAIS_DATABASE_URL at the one "
-                "that can be written.",
-                where=where,
-            )
+            return _(_READ_ONLY, where=where)
         case "53300":
             return _(_NO_CONNECTION_LEFT, where=where)
     if not isinstance(error, OperationalError):
@@ -403,6 +437,10 @@ def _in_words(engine: Engine, error: DatabaseError) -> str:
     )
 
 
+_READ_ONLY: Final = N_(
+    "{where} can only be read (a copy that follows another server?). Point RELAIS_DATABASE_URL at the one that can be "
+    "written."
+)
 _NO_CONNECTION_LEFT: Final = N_(
     "PostgreSQL at {where} has no connection left for Relais. Raise its max_connections (some 40 for each process of "
     "Relais), or stop what else uses it."

@@ -10,12 +10,13 @@ import os
 import platform
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from typing import Final
 
 from procrastinate import App, PsycopgConnector
 from procrastinate.worker import Worker as BellWorker
+from psycopg_pool import AsyncConnectionPool
 
 from hub import __version__, bell
 from hub.database import DatabaseTrouble, alone, is_current, writing
@@ -30,6 +31,10 @@ logger = logging.getLogger("relais.engine")
 
 EVERY_SECOND: Final = "* * * * * *"
 BELLS_AT_ONCE: Final = 4
+CONNECTIONS: Final = BELLS_AT_ONCE + 3
+OPENING: Final = 5.0
+"""Seconds that a server may take to answer; then it is asked again."""
+
 PRESENT_EVERY: Final = 5.0
 """Seconds between two words of a process that it is there."""
 
@@ -65,7 +70,7 @@ class Distributed(Engine):
     # --- bells ---
 
     def _build(self, *, ticking: bool) -> App:
-        app = App(connector=PsycopgConnector(**bell.connection_options(self.hub.engine), max_size=BELLS_AT_ONCE + 3))
+        app = App(connector=PsycopgConnector(**bell.connection_options(self.hub.engine), max_size=CONNECTIONS))
         app.task(name=bell.BELL, queue=bell.QUEUE)(self.hear)
         if ticking:
             knock = app.task(name="knock", queue=bell.QUEUE, queueing_lock="knock")(self.knock)
@@ -151,22 +156,23 @@ class Distributed(Engine):
 
     async def _serve(self) -> None:
         """Hear bells until told to stop, or until the database goes away."""
-        app = self._build(ticking=True)
-        opening = asyncio.create_task(self._open(app))
-        try:
-            await self._unless_told(opening)
-            if opening.done():
-                opening.result()
-                self.worker.heal("bell")
-                self._heard_from = time.monotonic()
-                await self._answer(app, wait=True)
-        finally:
-            opening.cancel()
-            await asyncio.wait({opening})
-            await app.close_async()
+        async with self._opened(ticking=True) as app:
+            self.worker.heal("bell")
+            self._heard_from = time.monotonic()
+            await self._answer(app, wait=True)
 
-    @staticmethod
-    async def _open(app: App) -> None:
+    @contextlib.asynccontextmanager
+    async def _opened(self, *, ticking: bool) -> AsyncIterator[App]:
+        """Procrastinate with connections of its own; cancelled while they open, they would leave a task for ever."""
+        app = self._build(ticking=ticking)
+        kept = bell.connection_options(self.hub.engine)
+        check = AsyncConnectionPool.check_connection
+        async with AsyncConnectionPool(**kept, min_size=1, max_size=CONNECTIONS, open=False, check=check) as pool:
+            await pool.open(wait=True, timeout=OPENING)
+            await app.open_async(pool)
+            yield app
+
+    async def _open(self, app: App) -> None:
         await app.open_async()
 
     async def _answer(self, app: App, *, wait: bool) -> None:

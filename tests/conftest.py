@@ -84,14 +84,24 @@ def server() -> Iterator[postgresql.Server]:
 def server_template(server: postgresql.Server) -> str:
     """The same as the template file, as a database of that server."""
     name = "relais_template"
-    server.tell(f"CREATE DATABASE {name}")
+    server.tell(f"CREATE DATABASE {name} TEMPLATE template0 {server.locale()}")
     _fill(build_engine(server.url(name)))
     return name
+
+
+only_sqlite = pytest.mark.only_sqlite
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Explain the marks of this house."""
+    config.addinivalue_line("markers", "only_sqlite: about the file, its lock or its engine, so never on PostgreSQL")
 
 
 @pytest.fixture
 def backend(request: pytest.FixtureRequest) -> str:
     """Which kind of database a test gets."""
+    if request.node.get_closest_marker(only_sqlite.name):
+        return "sqlite"
     return "postgresql" if request.config.getoption("--postgres") else "sqlite"
 
 

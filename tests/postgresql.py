@@ -90,6 +90,12 @@ class Server:
         """The same, as `RELAIS_DATABASE_URL` has it."""
         return self.address(database, driver="postgresql+psycopg")
 
+    def locale(self) -> str:
+        """French, as those who use us have it: an order of letters that is not SQLite's must change nothing."""
+        known = "SELECT FROM pg_collation WHERE collname = 'fr-x-icu'"
+        [(good,)] = self.tell(f"SELECT current_setting('server_version_num')::int >= 150000 AND EXISTS ({known})")
+        return "LOCALE_PROVIDER icu ICU_LOCALE 'fr'" if good else ""
+
     def tell(self, statement: str, *, database: str = "postgres") -> list[tuple[Any, ...]]:
         """Run one statement as the server's owner."""
         with psycopg.connect(self.address(database), autocommit=True) as connection:

@@ -90,6 +90,9 @@ def run(arguments: Sequence[str] | None = None) -> None:
         code = _unheard()
     except Exception as error:  # noqa: BLE001 - the last net: a bug leaves as a sentence too
         code = _show_bug(error) if os.environ.get("RELAIS_DEBUG") else _report_bug(error)
+    finally:
+        if opening := sys.modules.get("hub.commands.operator.opening"):
+            opening.OPENED.close()
     raise SystemExit(code if isinstance(code, int) else 0)
 
 

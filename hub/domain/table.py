@@ -7,6 +7,8 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import DateTime, Dialect, Enum, MetaData
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import SQLModel
 
@@ -46,6 +48,22 @@ class Moment(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class by_letters(FunctionElement[str]):  # noqa: N801 - it reads like the functions of SQL that it stands beside
+    """A text to sort by, letter by letter as SQLite and Python do: a PostgreSQL's own order depends on its locale."""
+
+    inherit_cache = True
+
+
+@compiles(by_letters)
+def _as_it_is(element: by_letters, compiler: Any, **more: Any) -> str:
+    return str(compiler.process(element.clauses, **more))
+
+
+@compiles(by_letters, "postgresql")
+def _without_locale(element: by_letters, compiler: Any, **more: Any) -> str:
+    return f'{compiler.process(element.clauses, **more)} COLLATE "C"'
 
 
 def choice(kind: type[StrEnum]) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 from sqlmodel import Session, col, select
 
+from hub.database import in_turn
 from hub.domain.audit import note
 from hub.domain.errors import FieldProblem, Invalid, NotAllowed
 from hub.domain.person import ACCOUNT_KEEPERS, Actor
@@ -47,6 +48,7 @@ def agree(session: Session, changes: Mapping[str, Any], *, by: Actor | str, at: 
     """Change these policies and leave the others; Invalid with every problem, NotAllowed for most people."""
     if isinstance(by, Actor):
         require_agreer(by)
+    in_turn(session, "policies")
     now = policies(session)
     wanted = _checked(session, now.model_dump(mode="json") | dict(changes))
     old, new = now.model_dump(mode="json"), wanted.model_dump(mode="json")

@@ -335,7 +335,7 @@ def give_back(session: Session, post_id: int, *, by: Actor, at: datetime, reason
 def expire(session: Session, *, at: datetime) -> list[Post]:
     """Expire submitted posts whose time has passed: never late."""
     late = select(Post).where(Post.state == PostState.SUBMITTED, Post.first_due_at <= at).order_by(col(Post.id))
-    expired = list(session.exec(late.with_for_update()))
+    expired = list(session.exec(late.with_for_update(skip_locked=True)))
     for post in expired:
         post.move(PostState.EXPIRED)
         note(session, "post.expire", f"post:{post.id}", by=CLOCK, at=at)
@@ -358,7 +358,7 @@ def archive(session: Session, *, at: datetime) -> list[Post]:
         .order_by(col(Post.id))
         .limit(MOST_ARCHIVED)
     )
-    archived = list(session.exec(query.with_for_update()))
+    archived = list(session.exec(query.with_for_update(skip_locked=True)))
     for post in archived:
         state = post.state
         post.move(PostState.ARCHIVED)

@@ -8,6 +8,7 @@ from typing import Final
 from sqlmodel import Session, col, delete, func, select
 
 from hub.domain.process import SILENT_AFTER, Process
+from hub.domain.table import by_letters
 
 FORGOTTEN_AFTER: Final = timedelta(days=1)
 
@@ -35,7 +36,7 @@ def alive(session: Session, *, at: datetime) -> list[Process]:
         session.exec(
             select(Process)
             .where(Process.seen_at > at - SILENT_AFTER)
-            .order_by(col(Process.started_at), col(Process.owner))
+            .order_by(col(Process.started_at), by_letters(col(Process.owner)))
         )
     )
 

@@ -18,6 +18,7 @@ from hub.domain.policy import Policies
 from hub.domain.post import Post, PostState
 from hub.domain.reach import How, ReachFigure, Unit, Visit, combine
 from hub.domain.sheet import Sheet
+from hub.domain.table import by_letters
 from hub.language import _, ngettext
 from hub.services import (
     agreeing,
@@ -227,7 +228,7 @@ def _land(delivery: Delivery) -> list[str]:
 
 def _troubles(session: Session, *, by: Actor, at: datetime, policies: Policies) -> list[Trouble]:
     """Accounts that this person keeps or uses and that do not publish, or need care soon; the worst first."""
-    accounts = session.exec(select(Account).order_by(col(Account.territory_code), col(Account.id))).all()
+    accounts = session.exec(select(Account).order_by(by_letters(col(Account.territory_code)), col(Account.id))).all()
     land = geotargeting.atlas(session, [*by.territories(), *(one.territory_code for one in accounts)])
     planned = foreseeing.after_end(session)
     found = []

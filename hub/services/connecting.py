@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session, col, func, select
 
 from channels import Channel, ChannelError, Finding, Health, Light, Throttled
-from hub.database import due_now, reading, writing
+from hub.database import due_now, in_turn, reading, writing
 from hub.domain.account import (
     NETWORK_NAMES,
     OPTIONS,
@@ -27,6 +27,7 @@ from hub.domain.audit import CLOCK, note
 from hub.domain.delivery import Delivery, DeliveryState
 from hub.domain.errors import FieldProblem, HubError, Invalid, NotAllowed, NotFound, WrongState
 from hub.domain.person import ACCOUNT_KEEPERS, Actor
+from hub.domain.table import by_letters
 from hub.domain.territory import COUNTRY, Atlas, Level, Territory, search_key
 from hub.language import N_, _
 from hub.secrets import Vault
@@ -92,7 +93,12 @@ def can_see(actor: Actor, atlas: Atlas, account: Account) -> bool:
 
 def list_accounts(session: Session, by: Actor | None = None) -> list[Account]:
     """All accounts, or those that this person may see; by network, then territory."""
-    order = (col(Account.network), col(Account.territory_code), col(Account.name), col(Account.id))
+    order = (
+        by_letters(col(Account.network)),
+        by_letters(col(Account.territory_code)),
+        by_letters(col(Account.name)),
+        col(Account.id),
+    )
     accounts = list(session.exec(select(Account).order_by(*order)))
     if by is None:
         return accounts
@@ -104,7 +110,7 @@ def get_account(session: Session, account_id: int, *, lock: bool = False) -> Acc
     """The account with this id, or NotFound."""
     query = select(Account).where(Account.id == account_id)
     if lock:  # what another transaction changed meanwhile is read again
-        query = query.with_for_update().execution_options(populate_existing=True)
+        query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
     account = session.exec(query).one_or_none()
     if account is None:
         raise _unknown(account_id)
@@ -169,6 +175,7 @@ def add_account(
     ]
     if problems:
         raise Invalid(problems)
+    in_turn(session, "accounts")
     _require_place(session, network, territory_code)
     _require_new(session, network, remote_id)
     account = Account(

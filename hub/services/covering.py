@@ -21,6 +21,7 @@ from hub.domain.gate import OPEN
 from hub.domain.person import Actor
 from hub.domain.policy import Policies
 from hub.domain.post import Post, PostAudience, PostState
+from hub.domain.table import by_letters
 from hub.domain.territory import COUNTRY, Atlas, Level, Territory, lineage, search_key
 from hub.language import _
 from hub.services import geotargeting
@@ -269,7 +270,7 @@ def _read(session: Session, *, by: Actor, at: datetime, most: int) -> _Facts:
         .join(Post, col(Post.id) == col(PostAudience.post_id))
         .where(Post.state == PostState.SUBMITTED)
     ).all()
-    accounts = session.exec(select(Account).order_by(col(Account.network), col(Account.id))).all()
+    accounts = session.exec(select(Account).order_by(by_letters(col(Account.network)), col(Account.id))).all()
     codes = {code for code, _post_id in waiting} | {account.territory_code for account in accounts} | set(own)
     places = _places(session, codes, [*last, *coming, *week], own)
     told = places.sorted(last, latest=True)

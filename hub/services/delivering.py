@@ -390,11 +390,12 @@ def message_with(session: Session, delivery: Delivery, parts: Sequence[PostMedia
 
 def note_prepared(session: Session, work: Work, *, draft_id: str | None) -> bool:
     """Keep what was prepared, durably, before the call that shows it; False when the attempt is not ours any more."""
+    ours = change_if(session, work.delivery_id, work.epoch, [S.SENDING], draft_id=draft_id)
     attempt = session.get(Attempt, work.attempt_id)
     assert attempt is not None
     attempt.phase = Phase.PUBLISHING
     attempt.draft_id = draft_id
-    return change_if(session, work.delivery_id, work.epoch, [S.SENDING], draft_id=draft_id)
+    return ours
 
 
 # --- Outcome ------------------------------------------------------------------------------------------------
@@ -449,8 +450,9 @@ def record(
     session: Session, work: Work, outcome: Outcome, *, at: datetime, patience: Patience, jitter: float
 ) -> DeliveryState | None:
     """Close the attempt and move the delivery; None when the answer came too late to count."""
-    attempt = session.get(Attempt, work.attempt_id)
+    # The delivery first: whoever ends its lease right now closes the attempt too.
     delivery = session.get(Delivery, work.delivery_id, with_for_update=True)
+    attempt = session.get(Attempt, work.attempt_id)
     assert attempt is not None
     assert delivery is not None
     _close(attempt, outcome, at)

@@ -122,7 +122,9 @@ class Draft(Typed):
 def get_post(session: Session, post_id: int, *, by: Actor, lock: bool = False) -> Post:
     """The post, or NotFound when it is not there or not for this person."""
     query = select(Post).where(Post.id == post_id)
-    post = session.exec(query.with_for_update() if lock else query).one_or_none()
+    if lock:  # what another transaction changed meanwhile is read again
+        query = query.with_for_update().execution_options(populate_existing=True)
+    post = session.exec(query).one_or_none()
     if post is not None:
         codes = audience_of(session, post)
         known = geotargeting.atlas(session, [*codes, *by.territories()])
@@ -277,8 +279,15 @@ def change(
 
 def _changeable(session: Session, post_id: int, *, by: Actor) -> Post:
     post = get_post(session, post_id, by=by, lock=True)
+    _lock_deliveries(session, post)
     require_changeable(session, post, by=by)
     return post
+
+
+def _lock_deliveries(session: Session, post: Post) -> None:
+    """Nobody claims or sends any delivery of a post while it changes; always after the post itself, in one order."""
+    query = select(Delivery).where(Delivery.post_id == post.id).order_by(col(Delivery.id))
+    session.exec(query.with_for_update(key_share=True).execution_options(populate_existing=True)).all()
 
 
 def require_changeable(session: Session, post: Post, *, by: Actor) -> None:
@@ -403,6 +412,7 @@ def _nobody_can_approve(session: Session, post: Post) -> list[FieldProblem]:
 def withdraw(session: Session, post_id: int, *, by: Actor, at: datetime, reason: str = "") -> Post:
     """Take a post back: what waits is cancelled; what is going out right now is told once it is known."""
     post = get_post(session, post_id, by=by, lock=True)
+    _lock_deliveries(session, post)
     codes = audience_of(session, post)
     known = geotargeting.atlas(session, [*codes, *by.territories()])
     if not posts.can_change(by, known, codes, author_id=post.author_id):

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, and_, case, or_
 from sqlmodel import Session, col, select
 
 from hub.domain.place import EARTH_RADIUS_KM, Commune, Postcode, distance_km
+from hub.domain.table import by_letters
 from hub.domain.territory import Level, Territory, search_key
 
 MOST_NAMES = 20
@@ -198,7 +199,7 @@ def _matching(session: Session, key: str, *also: ColumnElement[bool]) -> list[Fo
         col(Commune.arrondissement),
         ended,
         case((col(Commune.arrondissement), 0), else_=-col(Commune.population)),
-        col(Commune.insee),
+        by_letters(col(Commune.insee)),
     )
     best = (
         select(Commune.insee)
@@ -217,7 +218,7 @@ def _describe(session: Session, *which: ColumnElement[bool] | bool) -> list[Foun
         select(Commune, Territory)
         .join(Territory, col(Territory.code) == col(Commune.territory_code))
         .where(*which)
-        .order_by(col(Commune.population).desc(), col(Commune.insee))
+        .order_by(col(Commune.population).desc(), by_letters(col(Commune.insee)))
     ).all()
     postcodes = _postcodes(session, [commune.insee for commune, _node in rows])
     names = _names(session, rows)
@@ -243,7 +244,7 @@ def _describe(session: Session, *which: ColumnElement[bool] | bool) -> list[Foun
 
 def _postcodes(session: Session, insee: list[str]) -> dict[str, list[str]]:
     postcodes: dict[str, list[str]] = defaultdict(list)
-    rows = select(Postcode).where(col(Postcode.insee).in_(insee)).order_by(col(Postcode.postcode))
+    rows = select(Postcode).where(col(Postcode.insee).in_(insee)).order_by(by_letters(col(Postcode.postcode)))
     for row in session.exec(rows):
         postcodes[row.insee].append(row.postcode)
     return postcodes

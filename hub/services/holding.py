@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from hub.database import due_now
+from hub.database import due_now, in_turn
 from hub.domain.audit import note
 from hub.domain.delivery import Hold, Patience
 from hub.domain.errors import Invalid, NotAllowed, WrongState
@@ -21,6 +21,7 @@ def hold(session: Session, *, reason: str, by: Actor | str, at: datetime) -> Hol
     _require_keeper(session, by)
     if not reason.strip():
         raise Invalid(_("Say why: the next person will want to know."), field="reason")
+    in_turn(session, "hold")
     present = delivering.open_hold(session)
     if present is not None:
         raise WrongState(_("Everything is stopped already: {reason}", reason=present.reason))
@@ -34,6 +35,7 @@ def hold(session: Session, *, reason: str, by: Actor | str, at: datetime) -> Hol
 def release(session: Session, *, by: Actor | str, at: datetime, reason: str = "") -> Hold:
     """Let everything go on; what is too late by now goes to a person, not out."""
     _require_keeper(session, by)
+    in_turn(session, "hold")
     stop = delivering.open_hold(session)
     if stop is None:
         raise WrongState(_("Nothing is stopped."))
@@ -53,6 +55,7 @@ def restored(session: Session, *, backup_from: datetime, by: Actor | str, at: da
     _require_keeper(session, by)
     if backup_from > at:
         raise Invalid(_("The backup cannot be from the future."), field="backup_from")
+    in_turn(session, "hold")
     moving.come_back(session, by=by, at=at, backup_from=backup_from)
     if delivering.open_hold(session) is None:
         hold(session, reason=_("Restored from a backup"), by=by, at=at)

@@ -14,11 +14,12 @@ import sqlalchemy
 from sqlalchemy import bindparam
 from sqlmodel import Session, col, select
 
+from hub.database import in_turn
 from hub.domain.account import Account, AccountNetwork
 from hub.domain.audit import OPERATOR, REFERENCE_LOADED, AuditEntry, note
 from hub.domain.errors import Invalid
 from hub.domain.place import Commune, Postcode
-from hub.domain.table import Table, metadata
+from hub.domain.table import Table, by_letters, metadata
 from hub.domain.territory import COUNTRY, Territory
 from hub.language import _
 from hub.services import reference
@@ -45,6 +46,7 @@ def load_reference(
     Returns how many of each there are, and how many rows were `added` or `changed` and communes newly `ended`.
     `communes` is a file to take instead of the shipped one.
     """
+    in_turn(session, "reference data")
     file = communes or SHIPPED / "communes.csv"
     digest = reference.digest(file)
     last = session.exec(
@@ -83,7 +85,7 @@ def load_reference(
 
 def ended_communes(session: Session, *, at: datetime) -> list[Territory]:
     """The communes that a load on that day found to have ended, in order of code."""
-    ended = select(Territory).where(Territory.ended_on == _day(at)).order_by(col(Territory.code))
+    ended = select(Territory).where(Territory.ended_on == _day(at)).order_by(by_letters(col(Territory.code)))
     return list(session.exec(ended))
 
 
@@ -94,6 +96,7 @@ def _day(at: datetime) -> date:
 
 def make_portal_account(session: Session, *, at: datetime) -> bool:
     """Make the one account of our own portal unless it is there; return whether it was made."""
+    in_turn(session, "accounts")
     if session.exec(select(Account).where(Account.network == AccountNetwork.PORTAL)).first() is not None:
         return False
     portal = Account(

@@ -15,12 +15,13 @@ from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
 from hub import passwords
-from hub.database import reading, writing
+from hub.database import in_turn, reading, writing
 from hub.domain.audit import CLOCK, note
 from hub.domain.errors import Invalid, NotAllowed, NotFound, NotSignedIn, WrongState
 from hub.domain.person import ACCOUNT_KEEPERS, Actor, HeldRole, Person, Role, RoleKind, Scope, Token
 from hub.domain.policy import Policies, Policy
 from hub.domain.sign_in import Purpose, SecondFactor, SignIn, Ticket
+from hub.domain.table import by_letters
 from hub.domain.territory import Atlas, Level, Territory
 from hub.language import N_, _
 from hub.services import geotargeting
@@ -54,7 +55,7 @@ def get_person(session: Session, person_id: int, *, lock: bool = False) -> Perso
     """The person with this id, or NotFound."""
     query = select(Person).where(Person.id == person_id)
     if lock:  # what another transaction changed meanwhile is read again
-        query = query.with_for_update().execution_options(populate_existing=True)
+        query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
     person = session.exec(query).one_or_none()
     if person is None:
         raise NotFound(_("There is no person {ref}.", ref=person_id))
@@ -75,9 +76,11 @@ def person_by_email(session: Session, email: str) -> Person:
 def list_people(session: Session) -> list[tuple[Person, list[HeldRole]]]:
     """Everybody with their roles, by address."""
     held: dict[int, list[HeldRole]] = {}
-    for role in session.exec(select(Role).order_by(col(Role.kind), col(Role.territory_code))):
+    for role in session.exec(select(Role).order_by(by_letters(col(Role.kind)), by_letters(col(Role.territory_code)))):
         held.setdefault(role.person_id, []).append(HeldRole(role.kind, role.territory_code))
-    return [(one, held.get(one.id or 0, [])) for one in session.exec(select(Person).order_by(col(Person.email)))]
+    return [
+        (one, held.get(one.id or 0, [])) for one in session.exec(select(Person).order_by(by_letters(col(Person.email))))
+    ]
 
 
 def actor_for(session: Session, person_id: int) -> Actor:
@@ -91,7 +94,11 @@ def actor_for(session: Session, person_id: int) -> Actor:
 
 def list_roles(session: Session, person_id: int) -> list[HeldRole]:
     """The roles of a person, disabled or not."""
-    query = select(Role).where(Role.person_id == person_id).order_by(col(Role.kind), col(Role.territory_code))
+    query = (
+        select(Role)
+        .where(Role.person_id == person_id)
+        .order_by(by_letters(col(Role.kind)), by_letters(col(Role.territory_code)))
+    )
     return [HeldRole(role.kind, role.territory_code) for role in session.exec(query)]
 
 
@@ -114,6 +121,15 @@ def require_keeper_of(session: Session, person_id: int, by: Actor | str) -> None
         require_people_keeper(by, geotargeting.atlas(session, codes), codes)
 
 
+def _as_of_now(session: Session, by: Actor | str) -> Actor | str:
+    """Who acts, with the rights of this moment: of two who shut each other out at once, the second is out already."""
+    in_turn(session, "people")
+    if isinstance(by, str):
+        return by
+    session.get(Person, by.id, populate_existing=True)
+    return actor_for(session, by.id)
+
+
 def _require_self_or_keeper(session: Session, person_id: int, by: Actor | str) -> None:
     if not (isinstance(by, Actor) and by.id == person_id):
         require_keeper_of(session, person_id, by)
@@ -131,6 +147,7 @@ def add_person(
     address, called = _checked_email(email), name.strip()
     if not called or len(called) > 200 or not called.isprintable():
         raise Invalid(_("Give the person's name, in at most 200 characters."), field="name")
+    in_turn(session, "people")
     if session.exec(select(Person).where(Person.email == address)).one_or_none() is not None:
         raise Invalid(_("{email} is here already.", email=address), field="email")
     person = Person(email=address, name=called, password_hash=password_hash, created_at=at)
@@ -185,6 +202,7 @@ def take_role(
     session: Session, person_id: int, kind: RoleKind, territory_code: str, *, by: Actor | str, at: datetime
 ) -> None:
     """Take a role away; NotFound when the person does not hold it."""
+    by = _as_of_now(session, by)
     person = get_person(session, person_id, lock=True)
     if isinstance(by, Actor):
         require_people_keeper(by, geotargeting.atlas(session, [territory_code]), [territory_code])
@@ -214,6 +232,7 @@ def _require_territory_for_role(session: Session, code: str) -> None:
 
 def disable(session: Session, person_id: int, *, by: Actor | str, at: datetime) -> None:
     """Shut a person out: no sign-in, no session, and their tokens are revoked for good."""
+    by = _as_of_now(session, by)
     person = get_person(session, person_id, lock=True)
     require_keeper_of(session, person_id, by)
     if person.disabled_at is not None:
@@ -227,7 +246,7 @@ def disable(session: Session, person_id: int, *, by: Actor | str, at: datetime) 
 def end_sessions(session: Session, person_id: int, *, at: datetime, but: int | None = None) -> int:
     """End every session of a person, except one; return how many ended."""
     query = select(SignIn).where(SignIn.person_id == person_id, col(SignIn.ended_at).is_(None))
-    live = [one for one in session.exec(query) if one.id != but]
+    live = [one for one in session.exec(query.order_by(col(SignIn.id)).with_for_update()) if one.id != but]
     for one in live:
         one.ended_at = at
         session.add(one)
@@ -237,7 +256,7 @@ def end_sessions(session: Session, person_id: int, *, at: datetime, but: int | N
 def _end_links(session: Session, person_id: int, purposes: Collection[Purpose], *, at: datetime) -> None:
     wanted = col(Ticket.purpose).in_(sorted(purposes))
     open_yet = select(Ticket).where(Ticket.person_id == person_id, wanted, col(Ticket.used_at).is_(None))
-    for link in session.exec(open_yet):
+    for link in session.exec(open_yet.order_by(col(Ticket.id)).with_for_update()):
         link.used_at = at
         session.add(link)
 
@@ -278,7 +297,7 @@ def make_token(
     scope: Scope = Scope.API,
 ) -> str:
     """A new named token of a person, told this once: only its hash is kept, it opens one thing, and it ends."""
-    person = get_person(session, person_id)
+    person = get_person(session, person_id, lock=True)  # or it might be shut out, with all its tokens, meanwhile
     _require_self_or_keeper(session, person_id, by)
     if person.disabled_at is not None:
         raise WrongState(_("{email} is disabled already.", email=person.email))
@@ -393,8 +412,8 @@ def begin_sign_in(session: Session, email: str, *, at: datetime) -> Challenge:
 
     An unknown, disabled, invited or waiting person gets a challenge that no password answers.
     """
-    query = select(Person).where(Person.email == email.strip().casefold()).with_for_update()
-    person = session.exec(query).one_or_none()
+    query = select(Person).where(Person.email == email.strip().casefold()).with_for_update(key_share=True)
+    person = session.exec(query.execution_options(populate_existing=True)).one_or_none()
     if person is None or person.password_hash is None or person.disabled_at is not None:
         return Challenge(None, None)
     if person.wait_until is not None and at < person.wait_until:

@@ -85,7 +85,9 @@ def _says(session: Session, words: str) -> ColumnElement[bool]:
     """The condition that a post's text holds these words, whatever their case and French accents."""
     text, plain = col(Post.text), folded(words)
     if session.get_bind().dialect.name == "postgresql":
-        told = func.replace(func.translate(func.lower(text), *ACCENTED), "œ", "oe")
+        # Whether a server makes small letters of the accented ones too depends on its locale: here it need not.
+        told = func.translate(func.lower(text), ACCENTED[0] + ACCENTED[0].upper(), ACCENTED[1] * 2)
+        told = func.replace(func.replace(told, "œ", "oe"), "Œ", "oe")
         return told.contains(plain, autoescape=True)
     # Reading a text letter by letter is slow, so that only those are folded that could fit: any letter where an accent
     # may stand, which the database looks for by itself.

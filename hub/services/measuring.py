@@ -15,6 +15,7 @@ from hub.domain.account import Account
 from hub.domain.delivery import Delivery, DeliveryState, Patience
 from hub.domain.post import Post
 from hub.domain.reach import ReachFigure, Sample, Unit, Visit, next_slot, slot_at
+from hub.domain.table import by_letters
 from hub.services import delivering, pacing
 
 BATCH = 100
@@ -71,14 +72,22 @@ def receipts(reading: Reading) -> list[Receipt]:
 def keep_figures(session: Session, reading: Reading, figures: Figures, *, at: datetime) -> int:
     """Keep what was read, and plan the next reading; return how many figures were new."""
     kept = 0
-    for remote_id, delivery_id in reading.receipts.items():
-        delivery = session.get(Delivery, delivery_id)
-        assert delivery is not None
+    for remote_id, delivery in _locked(session, reading):
+        assert delivery.id is not None
         assert delivery.sent_at is not None
         slot = slot_at(delivery.sent_at, at)
-        kept += _keep(session, delivery_id, figures.by_post.get(remote_id, ()), slot=slot, at=at)
-        delivery.next_sample_at = next_slot(delivery.sent_at, at)
+        kept += _keep(session, delivery.id, figures.by_post.get(remote_id, ()), slot=slot, at=at)
+        # One that was taken down meanwhile is asked about no more.
+        delivery.next_sample_at = next_slot(delivery.sent_at, at) if delivery.state is DeliveryState.SENT else None
     return kept
+
+
+def _locked(session: Session, reading: Reading) -> list[tuple[str, Delivery]]:
+    """The posts of a reading with their remote ids: two answers about the same posts are kept one after the other."""
+    query = select(Delivery).where(col(Delivery.id).in_(reading.receipts.values())).order_by(col(Delivery.id))
+    found = session.exec(query.with_for_update(key_share=True).execution_options(populate_existing=True))
+    remote_ids = {delivery_id: remote_id for remote_id, delivery_id in reading.receipts.items()}
+    return [(remote_ids[one.id or 0], one) for one in found]
 
 
 def _keep(session: Session, delivery_id: int, figures: Sequence[Figure], *, slot: timedelta, at: datetime) -> int:
@@ -123,12 +132,11 @@ def _roll_up(known: ReachFigure, figure: Figure, *, at: datetime) -> None:
 def note_failure(session: Session, reading: Reading, error: ChannelError, *, at: datetime, patience: Patience) -> None:
     """A reading that failed is tried again later; publishing goes on, unless the token itself is dead."""
     outcome = delivering.outcome_of(error, patience, at=at)
+    asked = _locked(session, reading)  # before the account, as everybody else
     delivering.note_failed_reading(session, reading.account, error, at=at, patience=patience)
     again = outcome.until if isinstance(error, Throttled) and outcome.until else at + patience.rate_wait
-    for delivery_id in reading.receipts.values():
-        delivery = session.get(Delivery, delivery_id)
-        assert delivery is not None
-        delivery.next_sample_at = again
+    for _remote_id, delivery in asked:
+        delivery.next_sample_at = again if delivery.state is DeliveryState.SENT else None
 
 
 def count_visit(
@@ -168,5 +176,7 @@ def visits_of(session: Session, keys: Sequence[str]) -> dict[str, dict[Unit, int
 
 def figures_of(session: Session, delivery_id: int) -> list[ReachFigure]:
     """The newest reading of each metric of one delivery, by name."""
-    query = select(ReachFigure).where(ReachFigure.delivery_id == delivery_id).order_by(col(ReachFigure.metric))
+    query = (
+        select(ReachFigure).where(ReachFigure.delivery_id == delivery_id).order_by(by_letters(col(ReachFigure.metric)))
+    )
     return list(session.exec(query))

@@ -15,6 +15,7 @@ from hub.domain.audit import note
 from hub.domain.notice import Notice, Rhythm
 from hub.domain.person import Actor, HeldRole, Person, Role
 from hub.domain.policy import Policies
+from hub.domain.table import by_letters
 from hub.mail import Mail, NotSent
 from hub.services import agreeing, joining, letters, matters, visiting
 
@@ -71,7 +72,7 @@ def missing(session: Session, *, at: datetime) -> list[Notice]:
 def _readers(session: Session) -> list[tuple[Person, Actor]]:
     """Everybody who wants mails, with the roles of this moment."""
     held: dict[int, list[HeldRole]] = {}
-    for role in session.exec(select(Role).order_by(col(Role.kind), col(Role.territory_code))):
+    for role in session.exec(select(Role).order_by(by_letters(col(Role.kind)), by_letters(col(Role.territory_code)))):
         held.setdefault(role.person_id, []).append(HeldRole(role.kind, role.territory_code))
     query = select(Person).where(col(Person.disabled_at).is_(None), Person.mail_rhythm != Rhythm.NEVER)
     return [
@@ -142,7 +143,7 @@ def note_failure(session: Session, letter: Letter, why: NotSent, *, at: datetime
     """The mail did not leave: again later, or given up; where no mail leaves at all, everybody's wait together."""
     waiting = list(_notices(session, letter.notice_ids))
     if why.everybody:
-        waiting += session.exec(select(Notice).where(*_OPEN, Notice.due_at <= at)).all()
+        waiting += session.exec(select(Notice).where(*_OPEN, Notice.due_at <= at).with_for_update()).all()
     for one in waiting:
         one.tries += 1
         one.trouble = str(why)
@@ -179,7 +180,8 @@ def choose_rhythm(session: Session, rhythm: Rhythm, *, by: Actor, at: datetime) 
         return
     person.mail_rhythm = rhythm
     session.add(person)
-    waiting = session.exec(select(Notice).where(*_OPEN, Notice.person_id == by.id, Notice.tries == 0)).all()
+    untried = select(Notice).where(*_OPEN, Notice.person_id == by.id, Notice.tries == 0).order_by(col(Notice.id))
+    waiting = session.exec(untried.with_for_update()).all()
     agreed, zone = agreeing.policies(session), visiting.home_zone(session, by)
     for one in waiting:
         if rhythm is Rhythm.NEVER:

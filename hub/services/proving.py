@@ -127,6 +127,7 @@ def _factor(session: Session, person_id: int) -> SecondFactor | None:
 
 def begin(session: Session, vault: Vault, *, by: Actor, at: datetime) -> Enrolment:
     """A fresh secret for the authenticator of this person; it counts only once they showed a code of it."""
+    joining.get_person(session, by.id, lock=True)  # there may be no factor to lock yet
     factor = _factor(session, by.id)
     if factor is not None and factor.confirmed_at is not None:
         raise WrongState(_("Your second factor is on already. To use another device, change the device."))
@@ -270,7 +271,8 @@ def require_good(proof: Proof, *, at: datetime) -> Proof:
 
 def renew_codes(session: Session, *, by: Actor, at: datetime) -> list[str]:
     """Ten new recovery codes, told this once, for somebody who has just shown a code; the old ones are good no more."""
-    if not is_on(session, by.id):
+    factor = _factor(session, by.id)
+    if factor is None or factor.confirmed_at is None:
         raise WrongState(_("Your second factor is not on."))
     note(session, "factor.codes", f"person:{by.id}", by=by, at=at)
     return _new_codes(session, by.id)
@@ -323,6 +325,7 @@ def turn_off(session: Session, *, policies: Policies, by: Actor, at: datetime) -
 
 def change_device(session: Session, vault: Vault, *, by: Actor, at: datetime) -> Enrolment:
     """Begin anew with another authenticator, having just shown a code of the old one, which is good no more."""
+    joining.get_person(session, by.id, lock=True)
     _forget(session, by.id)
     return begin(session, vault, by=by, at=at)
 
@@ -341,8 +344,8 @@ def reset(session: Session, person_id: int, *, by: Actor | str, at: datetime) ->
 
 
 def _forget(session: Session, person_id: int) -> None:
+    factor = _factor(session, person_id)
     _drop_codes(session, person_id)
-    factor = session.get(SecondFactor, person_id)
     if factor is not None:
         session.delete(factor)
     session.flush()

@@ -198,7 +198,7 @@ def doubt(session: Session, *, backup_from: datetime, at: datetime) -> int:
     Return how many deliveries that concerns.
     """
     may_be_out = select(Delivery).where(col(Delivery.state).in_([S.WAITING, S.CLAIMED]), Delivery.due_at <= at)
-    doubted = list(session.exec(may_be_out.with_for_update()))
+    doubted = list(session.exec(may_be_out.order_by(col(Delivery.id)).with_for_update()))
     for delivery in doubted:
         assert delivery.id is not None
         delivery.epoch += 1

@@ -19,6 +19,7 @@ from hub.domain.delivery import Delivery, DeliveryState, Provenance
 from hub.domain.person import Actor
 from hub.domain.post import Post
 from hub.domain.reach import CATALOGUE_VERSION, How, ReachFigure, Unit, Visit, combine
+from hub.domain.table import by_letters
 from hub.domain.territory import COUNTRY, Atlas, Level
 from hub.language import N_, _
 from hub.services import drafting, geotargeting
@@ -184,7 +185,11 @@ def _read(session: Session, deliveries: Sequence[int]) -> tuple[Visited, Mapping
     for delivery_id, territory, unit, number in session.exec(counted):
         visited.setdefault(delivery_id, {})[territory, Unit(unit)] = int(number)
     told: dict[int, list[ReachFigure]] = {}
-    newest = select(ReachFigure).where(col(ReachFigure.delivery_id).in_(deliveries)).order_by(col(ReachFigure.metric))
+    newest = (
+        select(ReachFigure)
+        .where(col(ReachFigure.delivery_id).in_(deliveries))
+        .order_by(by_letters(col(ReachFigure.metric)))
+    )
     for row in session.exec(newest):
         told.setdefault(row.delivery_id, []).append(row)
     return visited, told

@@ -42,7 +42,9 @@ PAGE = 500
 def get_delivery(session: Session, delivery_id: int, *, by: Actor, lock: bool = False) -> Delivery:
     """The delivery, or NotFound when it is not there or its post is not for this person."""
     query = select(Delivery).where(Delivery.id == delivery_id)
-    delivery = session.exec(query.with_for_update() if lock else query).one_or_none()
+    if lock:  # what another transaction changed meanwhile is read again
+        query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
+    delivery = session.exec(query).one_or_none()
     try:
         if delivery is not None:
             drafting.get_post(session, delivery.post_id, by=by)

@@ -11,11 +11,13 @@ from typing import Final
 
 from sqlmodel import Session, col, select
 
+from hub.database import in_turn
 from hub.domain.account import AccountNetwork
 from hub.domain.audit import note
 from hub.domain.errors import FieldProblem, Invalid, NotAllowed, NotFound
 from hub.domain.gate import GeoKey, KeyKind, Precision
 from hub.domain.person import ACCOUNT_KEEPERS, Actor
+from hub.domain.table import by_letters
 from hub.domain.territory import COUNTRY, Atlas, Level
 from hub.language import _
 from hub.services import geotargeting
@@ -94,6 +96,7 @@ def import_keys(
     checked = _checked(session, list(rows), source)
     if isinstance(by, Actor):
         _require_keeper(session, {row.territory for row in checked}, by)
+    in_turn(session, "network keys")
     present = {
         (key.territory_code, key.kind, key.key): key
         for key in session.exec(select(GeoKey).where(GeoKey.network == network).with_for_update())
@@ -183,7 +186,9 @@ def _told(key: GeoKey) -> KeyRow:
 
 def list_keys(session: Session, territory: str | None = None, *, unreviewed: bool = False) -> list[GeoKey]:
     """Keys by territory; of one territory, or only those that nobody has looked at."""
-    query = select(GeoKey).order_by(col(GeoKey.territory_code), col(GeoKey.kind), col(GeoKey.key))
+    query = select(GeoKey).order_by(
+        by_letters(col(GeoKey.territory_code)), by_letters(col(GeoKey.kind)), by_letters(col(GeoKey.key))
+    )
     if territory is not None:
         query = query.where(GeoKey.territory_code == territory)
     if unreviewed:

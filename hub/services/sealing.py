@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from sqlalchemy import text
 from sqlmodel import Session, col, delete, select
 
+from hub.database import on_server
 from hub.domain.account import Account
 from hub.domain.audit import note
 from hub.domain.consent import Consent
@@ -20,6 +22,7 @@ def seal_again(session: Session, vault: Vault, *, by: Actor | str, at: datetime)
 
     Ways to a network's dialog are simply lost: they live for minutes, and are begun again.
     """
+    keep_shut(session)
     accounts, factors = _accounts(session), _factors(session)
     for account in accounts:
         assert account.secret is not None
@@ -33,6 +36,12 @@ def seal_again(session: Session, vault: Vault, *, by: Actor | str, at: datetime)
     count = len(accounts) + len(factors)
     note(session, "secrets.rotate", "vault:keys", by=by, at=at, after={"secrets": count})
     return count
+
+
+def keep_shut(session: Session) -> None:
+    """Nobody seals anything until this transaction ends: a secret that comes meanwhile would be under an old key."""
+    if on_server(session.connection().engine):
+        session.connection().execute(text("LOCK TABLE account, second_factor IN EXCLUSIVE MODE"))
 
 
 def require_all_open(session: Session, vault: Vault) -> int:

@@ -10,6 +10,7 @@ from typing import Final
 
 from sqlmodel import Session, col, delete, select
 
+from hub.database import in_turn
 from hub.domain.errors import Invalid, NotFound
 from hub.domain.person import Actor
 from hub.domain.post import Post
@@ -53,6 +54,7 @@ def keep(
     drafting.require_writer(by)
     if sum(len(name.encode()) + len(text.encode("utf-8", "replace")) for name, text in fields) > MOST_BYTES:
         raise Invalid(_("This is more than Relais keeps of an unfinished post. Shorten the text."), field="text")
+    take_up(session, sheet_id)
     sheet = _find(session, sheet_id, by=by)
     if sheet is None:
         if post_id is not None:
@@ -98,6 +100,7 @@ def discard(session: Session, sheet_id: str, *, by: Actor) -> None:
 
 def finish(session: Session, sheet_id: str, post: Post, *, by: Actor, at: datetime) -> None:
     """Note which post a form has become, and forget what was typed, in the transaction that writes the post."""
+    take_up(session, sheet_id)
     sheet = _find(session, sheet_id, by=by)
     if sheet is None:
         _make_room(session, by=by, at=at)
@@ -106,6 +109,11 @@ def finish(session: Session, sheet_id: str, post: Post, *, by: Actor, at: dateti
     sheet.post_id, sheet.version, sheet.saved_at = post.id, post.version, at
     session.add(sheet)
     session.flush()
+
+
+def take_up(session: Session, sheet_id: str) -> None:
+    """One after the other where the same form arrives twice at once, or is kept while it is being sent."""
+    in_turn(session, f"sheet {sheet_id}")
 
 
 def written_as(session: Session, sheet_id: str, *, by: Actor) -> tuple[int, int] | None:
@@ -119,7 +127,8 @@ def written_as(session: Session, sheet_id: str, *, by: Actor) -> tuple[int, int]
 def sweep(session: Session, *, at: datetime) -> None:
     """Forget forms that nobody has touched for a month, and those that became posts some days ago."""
     session.exec(delete(Sheet).where(col(Sheet.saved_at) < at - KEPT))
-    for sheet in session.exec(select(Sheet).where(col(Sheet.saved_at) < at - KEPT_WRITTEN)):
+    settled = select(Sheet).where(col(Sheet.saved_at) < at - KEPT_WRITTEN).with_for_update(skip_locked=True)
+    for sheet in session.exec(settled):
         if _is_written(sheet):
             session.delete(sheet)
     session.flush()
@@ -127,9 +136,9 @@ def sweep(session: Session, *, at: datetime) -> None:
 
 def _make_room(session: Session, *, by: Actor, at: datetime) -> None:
     sweep(session, at=at)
-    for sheet in list_mine(session, by=by)[MOST_SHEETS - 1 :]:
-        session.delete(sheet)
-    session.flush()
+    old = [sheet.id for sheet in list_mine(session, by=by)[MOST_SHEETS - 1 :]]
+    if old:
+        session.exec(delete(Sheet).where(col(Sheet.id).in_(old)))
 
 
 def _find(session: Session, sheet_id: str, *, by: Actor) -> Sheet | None:

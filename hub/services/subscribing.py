@@ -51,6 +51,7 @@ _STATUSES: Final[Mapping[Standing, str]] = {
 
 def make_link(session: Session, *, by: Actor, at: datetime) -> str:
     """A new private link's token, told this once; an earlier link of theirs ends."""
+    joining.get_person(session, by.id, lock=True)  # of two made at once, the second one ends the first
     revoke_link(session, by=by, at=at)
     return joining.make_token(session, by.id, _("Calendar"), by=by, at=at, lasts=LASTS, scope=Scope.CALENDAR)
 

@@ -15,6 +15,7 @@ from hub.domain.audit import CLOCK, AuditEntry
 from hub.domain.delivery import Action, Attempt, AttemptKind, Delivery, DeliveryState, OutcomeKind
 from hub.domain.post import Post
 from hub.domain.reach import ReachFigure, Unit, combine
+from hub.domain.table import by_letters
 from hub.language import N_, _
 from hub.services import geotargeting
 from hub.services.reporting import UNIT_NAMES
@@ -209,7 +210,7 @@ def figures_of(session: Session, deliveries: Iterable[int]) -> dict[int, list[Re
     """What is known of the reach of several deliveries; nothing for those of which the network said nothing."""
     query = select(ReachFigure).where(col(ReachFigure.delivery_id).in_(deliveries), col(ReachFigure.value).is_not(None))
     told: dict[int, list[ReachFigure]] = {}
-    for figure in session.exec(query.order_by(col(ReachFigure.delivery_id), col(ReachFigure.metric))):
+    for figure in session.exec(query.order_by(col(ReachFigure.delivery_id), by_letters(col(ReachFigure.metric)))):
         told.setdefault(figure.delivery_id, []).append(figure)
     return told
 

@@ -15,6 +15,7 @@ from hub.domain.audit import note
 from hub.domain.errors import NotAllowed, NotFound, NotSignedIn, WrongState
 from hub.domain.person import Actor, HeldRole, Person, Role
 from hub.domain.sign_in import INVITATION_LASTS, LONGEST, RESET_LASTS, Purpose, SecondFactor, SignIn, Ticket
+from hub.domain.table import by_letters
 from hub.language import _
 from hub.services import geotargeting, joining
 
@@ -85,7 +86,7 @@ def entered(session: Session, plain: str, *, at: datetime) -> Entered:
         .outerjoin(SecondFactor, col(SecondFactor.person_id) == col(SignIn.person_id))
         .outerjoin(Role, col(Role.person_id) == col(SignIn.person_id))
         .where(SignIn.hash == _digest(plain))
-        .order_by(col(Role.kind), col(Role.territory_code))
+        .order_by(by_letters(col(Role.kind)), by_letters(col(Role.territory_code)))
     )
     rows = session.exec(query).all()
     sign_in, person, factor, _role = rows[0] if rows else (None, None, None, None)
@@ -113,7 +114,7 @@ def note_use(session: Session, sign_in_id: int, *, at: datetime) -> None:
 
 def let_in(session: Session, sign_in_id: int, *, by: Actor, at: datetime) -> str:
     """Note that the second factor was shown; the session goes on under a new cookie, told this once."""
-    known = session.get(SignIn, sign_in_id)
+    known = session.get(SignIn, sign_in_id, with_for_update=True)
     if known is None or known.person_id != by.id or not known.holds(at):
         raise NotSignedIn(_("Your session has ended. Please sign in again."))
     plain = secrets.token_urlsafe(32)
@@ -152,7 +153,8 @@ def change_password(session: Session, sign_in_id: int, *, password_hash: str, by
 
     The old password was shown just before, outside the transaction (`joining.sign_in`).
     """
-    known = session.get(SignIn, sign_in_id)
+    joining.get_person(session, by.id, lock=True)  # whoever ends sessions does so before, or after
+    known = session.get(SignIn, sign_in_id, with_for_update=True)
     if known is None or known.person_id != by.id or not known.holds(at):
         raise NotSignedIn(_("Your session has ended. Please sign in again."))
     joining.set_password(session, by.id, password_hash=password_hash, by=by, at=at)
@@ -165,8 +167,9 @@ def change_password(session: Session, sign_in_id: int, *, password_hash: str, by
 def sweep(session: Session, *, at: datetime) -> int:
     """Forget sessions and links that ended long ago; return how many."""
     before = at - timedelta(days=30)
-    old_sessions = session.exec(select(SignIn).where(SignIn.ends_at < before).limit(500)).all()
-    old_tickets = session.exec(select(Ticket).where(Ticket.expires_at < before).limit(500)).all()
+    ended = select(SignIn).where(SignIn.ends_at < before).limit(500).with_for_update(skip_locked=True)
+    lapsed = select(Ticket).where(Ticket.expires_at < before).limit(500).with_for_update(skip_locked=True)
+    old_sessions, old_tickets = session.exec(ended).all(), session.exec(lapsed).all()
     for one in (*old_sessions, *old_tickets):
         session.delete(one)
     return len(old_sessions) + len(old_tickets)
@@ -195,9 +198,10 @@ def make_ticket(session: Session, person_id: int, purpose: Purpose, *, by: Actor
         joining.require_keeper_of(session, person_id, by)
     if person.disabled_at is not None:
         raise WrongState(_("{email} is disabled. Enable the account first.", email=person.email))
-    for old in session.exec(
-        select(Ticket).where(Ticket.person_id == person_id, Ticket.purpose == purpose, col(Ticket.used_at).is_(None))
-    ):
+    unused = select(Ticket).where(
+        Ticket.person_id == person_id, Ticket.purpose == purpose, col(Ticket.used_at).is_(None)
+    )
+    for old in session.exec(unused.order_by(col(Ticket.id)).with_for_update()):
         old.used_at = at
     plain = secrets.token_urlsafe(24)
     lasts = INVITATION_LASTS if purpose is Purpose.INVITATION else RESET_LASTS
@@ -214,7 +218,8 @@ def ask_reset(session: Session, email: str, *, at: datetime) -> tuple[Person, st
     Of several, the last one is good, and as long as no more are sent it still is.
     """
     wanted = email.strip().casefold()
-    person = session.exec(select(Person).where(Person.email == wanted).with_for_update()).one_or_none()
+    query = select(Person).where(Person.email == wanted).with_for_update(key_share=True)
+    person = session.exec(query.execution_options(populate_existing=True)).one_or_none()
     if person is None or person.id is None or person.disabled_at is not None:
         return None
     lately = select(func.count()).where(
@@ -227,10 +232,11 @@ def ask_reset(session: Session, email: str, *, at: datetime) -> tuple[Person, st
 
 def ticket_of(session: Session, plain: str, *, at: datetime, lock: bool = False) -> tuple[Ticket, Person]:
     """A link that is still good, and whose it is; NotFound otherwise, with what to do."""
-    query = select(Ticket).where(Ticket.hash == _digest(plain))
-    if lock:  # of two who use it at once, the second one finds it used
-        query = query.with_for_update()
-    ticket = session.exec(query).one_or_none()
+    ticket = session.exec(select(Ticket).where(Ticket.hash == _digest(plain))).one_or_none()
+    if ticket is not None and lock:
+        # Of two who use it at once, the second one finds it used. The person first, as whoever makes links does.
+        joining.get_person(session, ticket.person_id, lock=True)
+        session.refresh(ticket, with_for_update=True)
     if ticket is not None and ticket.used_at is None and ticket.expires_at > at:
         person = joining.get_person(session, ticket.person_id)
         if person.disabled_at is None:

@@ -9,8 +9,9 @@ from typing import Any, Final
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InternalError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm.exc import StaleDataError
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
@@ -156,6 +157,10 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _of_typing)
     app.add_exception_handler(HTTPException, _of_http)
     app.add_exception_handler(OperationalError, _of_database)
+    app.add_exception_handler(InternalError, _of_database)  # a server that can only be read, a transaction it ended
+    app.add_exception_handler(ProgrammingError, _of_database)  # another version's tables, or rights that were taken
+    app.add_exception_handler(IntegrityError, _of_database)
+    app.add_exception_handler(StaleDataError, _of_meeting)
     app.add_exception_handler(PoolTimeout, _of_database)
 
 
@@ -215,8 +220,42 @@ def _of_http(request: Request, error: Exception) -> Response:
     )
 
 
+MEETINGS: Final = frozenset({"40001", "40P01", "23505"})
+"""What PostgreSQL calls it when two meet at the same rows: one of them goes on, the other one is stopped."""
+
+
+ANOTHER_DATABASE: Final = frozenset({"42501", "42P01", "42703"})
+"""What PostgreSQL says of tables and columns that it does not have, or does not let us see (any more)."""
+
+
+def _of_meeting(request: Request, error: Exception) -> Response:
+    """Somebody else was at the same thing at the very same moment, and came first."""
+    log.warning("outcome=met-another: %s", type(error).__name__)
+    sentence = _(
+        "Somebody else changed this at the same moment. Nothing of yours was kept: look at it again, then try again."
+    )
+    return _answer(request, 409, sentence)
+
+
+def _met(error: Exception) -> bool:
+    return _code(error) in MEETINGS or (isinstance(error, IntegrityError) and "UNIQUE" in str(error.orig))
+
+
+def _is_bug(error: Exception) -> bool:
+    """Whether it is a statement of ours that is wrong, about which no person can do anything."""
+    return isinstance(error, IntegrityError | ProgrammingError) and _code(error) not in ANOTHER_DATABASE
+
+
+def _code(error: Exception) -> str | None:
+    return getattr(error.orig, "sqlstate", None) if isinstance(error, DBAPIError) else None
+
+
 def _of_database(request: Request, error: Exception) -> Response:
     """A database that is locked, full or away: nothing was kept, and it is worth trying again."""
+    if _met(error):
+        return _of_meeting(request, error)
+    if _is_bug(error):
+        raise error
     try:
         with explained(request.app.state.hub.engine):
             raise error

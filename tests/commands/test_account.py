@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import io
 import json
-import sqlite3
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine
 
 from channels.sandbox.server import Sandbox
 from hub.secrets import write_new_key
+from tests.beside import dump, tell
 from tests.commands.conftest import Relais
 
 KEYS = ("consumer_key", "consumer_secret", "access_token", "access_token_secret")
@@ -67,13 +68,10 @@ def told(relais: Relais, *arguments: str) -> Any:
     return json.loads(relais("account", *arguments, "--json").out)
 
 
-def stop(hub_file: Path, number: int, state: str) -> None:
+def stop(engine: Engine, number: int, state: str) -> None:
     """As if Relais had stopped the account itself."""
-    with sqlite3.connect(hub_file) as connection:
-        connection.execute(
-            "UPDATE account SET state = ?, light = 'red', state_reason = 'token' WHERE id = ?", (state, number)
-        )
-    connection.close()
+    statement = "UPDATE account SET state = :state, light = 'red', state_reason = 'token' WHERE id = :number"
+    tell(engine, statement, state=state, number=number)
 
 
 # --- Facebook -----------------------------------------------------------------------------------------------
@@ -144,9 +142,9 @@ def test_a_page_that_cannot_publish_any_more_is_red_until_its_token_is_renewed(r
     assert relais("account", "check", str(number)).code == 0
 
 
-def test_a_resting_page_goes_on_after_a_green_check_and_a_persons_word(relais, sandbox, page_token, hub_file):
+def test_a_resting_page_goes_on_after_a_green_check_and_a_persons_word(relais, sandbox, page_token, engine):
     number = add_page(relais, page_token)["id"]
-    stop(hub_file, number, "resting")
+    stop(engine, number, "resting")
 
     too_early = relais("account", "resume", str(number))
     checked = told(relais, "check", str(number))
@@ -320,7 +318,7 @@ def test_an_account_is_paused_and_resumed_by_name(relais, sandbox):
     assert told(relais, "list")[0]["state"] == "active"
 
 
-def test_planted_secrets_are_in_no_output_no_audit_and_no_dump(relais, sandbox, page_token, user_token, hub_file):
+def test_planted_secrets_are_in_no_output_no_audit_and_no_dump(relais, sandbox, page_token, user_token, engine):
     add = ("account", "add", "facebook", "--territory", "A-14", "--page", "111")
     renew = ("account", "add", "facebook", "--page", "111", "--renew")
     number = str(add_page(relais, page_token)["id"])
@@ -335,9 +333,7 @@ def test_planted_secrets_are_in_no_output_no_audit_and_no_dump(relais, sandbox, 
         relais("audit"),
         relais("audit", "--json"),
     ]
-    with sqlite3.connect(hub_file) as connection:
-        lines = [line for line in connection.iterdump() if "INSERT" in line]
-    connection.close()
+    lines = dump(engine)
 
     assert [one.code for one in ran] == [2, 0, 1, 1, 1, 0, 0, 0, 0]
     assert [one for one in ran if "planted" in one.out + one.err] == []

@@ -19,11 +19,12 @@ from hub.domain.audit import AuditEntry
 from hub.domain.place import Commune
 from hub.domain.territory import Territory
 from hub.secrets import Vault, read_keys, write_new_key
+from tests.conftest import only_sqlite
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
 
-def test_init_makes_everything_and_the_second_time_changes_nothing(relais, tmp_path, monkeypatch):
+def test_init_makes_everything_and_the_second_time_changes_nothing(relais, address, tmp_path, monkeypatch):
     home = tmp_path / "deep" / "home"
     monkeypatch.setenv("RELAIS_HOME", str(home))
 
@@ -33,7 +34,7 @@ def test_init_makes_everything_and_the_second_time_changes_nothing(relais, tmp_p
 
     assert (first.code, first.err) == (0, "")
     assert first.out.splitlines() == [
-        f"The database {home / 'relais.db'} was brought to this version.",
+        f"The database {address or home / 'relais.db'} was brought to this version.",
         f"The secret key is in {home / 'relais.key'}: keep a copy apart from the backups of the database.",
         "Reference data: 35123 territories, of which 34963 communes; 6309 postcodes (105669 rows added, 0 changed).",
         "The portal account was made: approved posts can appear there.",
@@ -151,6 +152,7 @@ def test_a_wrong_file_in_the_home_folder_is_refused_in_words(relais, hub_file, t
     assert ran.err.startswith("relais-communes.csv: commune 1 cannot be read (lat is missing).")
 
 
+@only_sqlite
 def test_somebody_elses_database_is_left_alone(relais, tmp_path):
     with sqlite3.connect(tmp_path / "relais.db") as other:
         other.execute("CREATE TABLE recipes (name TEXT)")
@@ -171,6 +173,7 @@ def tables(file: Path) -> list[str]:
     return names
 
 
+@only_sqlite
 def test_a_newer_database_is_left_alone(relais, hub_file, tmp_path):
     database = sqlite3.connect(hub_file)
     database.execute("UPDATE alembic_version SET version_num = '9999'")
@@ -184,6 +187,7 @@ def test_a_newer_database_is_left_alone(relais, hub_file, tmp_path):
     assert not (tmp_path / "relais.key").exists()
 
 
+@only_sqlite
 def test_a_file_that_is_no_database_is_refused(relais, tmp_path):
     (tmp_path / "relais.db").write_bytes(b"These are holiday pictures, not a database. " * 50)
 

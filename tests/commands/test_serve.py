@@ -27,8 +27,11 @@ from hub.services import connecting
 from hub.wiring import machine_clock
 from schedules import runner
 from tests.commands.processes import running
+from tests.conftest import only_sqlite
 from tests.schedules.conftest import Room
 from tests.stage import build_stage
+
+pytestmark = only_sqlite  # beside PostgreSQL it never publishes: see tests/postgres and `relais worker`
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 

@@ -10,6 +10,7 @@ from sqlmodel import select
 
 from hub.database import writing
 from hub.domain.territory import Territory
+from tests.conftest import only_sqlite
 
 pytestmark = pytest.mark.usefixtures("hub_file")
 
@@ -162,6 +163,7 @@ def test_either_words_or_a_point_are_needed(relais, arguments):
     assert ran.err.startswith("Say either what to look for or where")
 
 
+@only_sqlite
 def test_without_a_database_init_is_proposed(relais, hub_file):
     hub_file.unlink()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -29,6 +28,7 @@ from hub.domain.post import Approval, Kind, Post
 from hub.secrets import KeyTrouble, Vault
 from hub.services import connecting
 from hub.services.findings import SENTENCES
+from tests.beside import dump, tell
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 FACEBOOK, X, PORTAL = AccountNetwork.FACEBOOK, AccountNetwork.X, AccountNetwork.PORTAL
@@ -147,15 +147,13 @@ def test_an_account_is_kept_with_its_keys_sealed_for_it_alone(engine, vault):
     assert entries(engine, first) == [("account.add", OPERATOR)]
 
 
-def test_a_dump_of_the_database_holds_no_planted_secret(engine, vault, hub_file: Path):
+def test_a_dump_of_the_database_holds_no_planted_secret(engine, vault):
     add(engine, vault)
     number = add(engine, vault, network=X, name="X", remote_id="42", handle="ij_bretagne", secret=FOUR)
     with writing(engine) as session:
         connecting.renew_secret(session, vault, number, FOUR, by=OPERATOR, at=NOON)
 
-    with sqlite3.connect(hub_file) as connection:
-        lines = [line for line in connection.iterdump() if "INSERT" in line]
-    connection.close()
+    lines = dump(engine)
 
     assert any("ij_bretagne" in line for line in lines)
     assert [line for line in lines if "planted" in line] == []
@@ -540,16 +538,13 @@ def test_even_a_check_that_breaks_its_promise_closes_its_channel(engine, vault, 
     assert stage.channel.closed
 
 
-def test_no_transaction_is_open_while_the_network_is_asked(engine, vault, stage, hub_file: Path):
+def test_no_transaction_is_open_while_the_network_is_asked(engine, vault, stage):
     number = add(engine, vault)
     wrote = []
 
     class Curious(Says):
         def check(self) -> Health:
-            with sqlite3.connect(hub_file, timeout=0.2) as other:
-                other.execute("BEGIN IMMEDIATE")
-                other.execute("UPDATE account SET handle = 'meanwhile' WHERE id = ?", (number,))
-            other.close()
+            tell(engine, "UPDATE account SET handle = 'meanwhile' WHERE id = :number", number=number)
             wrote.append(True)
             return GREEN
 

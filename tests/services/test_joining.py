@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from argon2 import PasswordHasher
@@ -16,6 +14,7 @@ from hub.domain.audit import OPERATOR, AuditEntry
 from hub.domain.errors import Invalid, NotAllowed, NotFound, NotSignedIn, WrongState
 from hub.domain.person import Actor, HeldRole, Person, RoleKind, Token
 from hub.services import joining
+from tests.beside import dump, tell
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 WORDS = "tuile ourse vapeur quinze"
@@ -360,15 +359,13 @@ def test_the_use_of_a_token_is_remembered_to_the_hour(engine):
     assert seen == [minutes(1), minutes(1), minutes(61)]
 
 
-def test_a_dump_of_the_database_holds_no_plain_token_and_no_password(engine, hub_file: Path):
+def test_a_dump_of_the_database_holds_no_plain_token_and_no_password(engine):
     number = join(engine)
     with writing(engine) as session:
         token = joining.make_token(session, number, "laptop", by=OPERATOR, at=NOON)
         joining.set_password(session, number, password_hash=QUICK.hash("planted words here"), by=OPERATOR, at=NOON)
 
-    with sqlite3.connect(hub_file) as connection:
-        lines = [line for line in connection.iterdump() if "INSERT" in line]
-    connection.close()
+    lines = dump(engine)
 
     assert sum("laptop" in line for line in lines) >= 2
     assert [line for line in lines if token in line or token.removeprefix("relais_") in line] == []
@@ -512,7 +509,7 @@ def test_a_weak_hash_is_renewed_at_the_next_sign_in(engine):
     assert passwords.check(person(engine, number).password_hash, WORDS) == passwords.Verdict(good=True, stale=False)
 
 
-def test_no_transaction_is_open_while_a_password_is_checked(engine, hub_file: Path):
+def test_no_transaction_is_open_while_a_password_is_checked(engine):
     join(engine)
     through = []
 
@@ -524,11 +521,7 @@ def test_no_transaction_is_open_while_a_password_is_checked(engine, hub_file: Pa
         )
         knocking.start()
         knocking.join(0.5)  # it stands before the check now
-        with sqlite3.connect(hub_file, timeout=0.2) as other:
-            other.execute("BEGIN IMMEDIATE")
-            failures = other.execute("SELECT failures FROM person").fetchone()[0]
-            other.rollback()
-        other.close()
+        [(failures,)] = tell(engine, "SELECT failures FROM person")
 
     knocking.join()
     assert failures == 1

@@ -106,7 +106,7 @@ def test_the_queue_is_told_with_few_questions_however_long(desk: Desk):
 
     assert (len(found), number) == (151, 151)
     assert len(asked) <= 25
-    assert len(counted) == 2  # with BEGIN
+    assert len([one for one in counted if one != "BEGIN"]) == 1
 
 
 def test_the_queue_shows_what_an_approval_is_bound_to(desk: Desk):

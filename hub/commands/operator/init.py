@@ -25,7 +25,7 @@ MOST_NAMED = 10
 def init() -> None:
     """Make what Relais needs on this machine, or bring it up to date."""
     from hub.commands import terminal
-    from hub.database import build_engine, migrate
+    from hub.database import build_engine, migrate, on_server
     from hub.settings import read_settings
 
     settings = read_settings()
@@ -34,7 +34,8 @@ def init() -> None:
     done = []
     try:
         if migrate(engine):
-            done.append(_("The database {where} was brought to this version.", where=engine.url.database))
+            where = engine.url.render_as_string(hide_password=True) if on_server(engine) else engine.url.database
+            done.append(_("The database {where} was brought to this version.", where=where))
         done += _make_key(engine, settings)
         done += _fill(engine, settings)
     finally:

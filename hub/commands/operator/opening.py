@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Final
 
 from hub.language import _
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
 
 DEMO_NOTE: Final = "demo.json"
 """The file by which a demo knows its own folder."""
+
+
+OPENED: Final = ExitStack()
+"""Closed when the command ends: a server that others share too is left in order."""
 
 
 def open_hub(*, even_moved: bool = False, **given: Any) -> Hub:
@@ -32,6 +37,7 @@ def open_hub(*, even_moved: bool = False, **given: Any) -> Hub:
             )
         )
     hub = wire(settings)
+    OPENED.callback(hub.engine.dispose)
     require_current(hub.engine)
     if not even_moved:
         with explained(hub.engine), reading(hub.engine) as session:

@@ -81,6 +81,7 @@ def _drop(hub: Hub) -> int:
 
     newest = Vault(read_keys(hub.settings.key_file)[:1])
     with writing(hub.engine) as session:
+        sealing.keep_shut(session)
         sealing.require_all_open(session, newest)
         count = drop_old_keys(hub.settings.key_file)
         note(session, "secrets.drop", "vault:keys", by=OPERATOR, at=hub.now(), after={"dropped": count})

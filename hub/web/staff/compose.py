@@ -288,6 +288,10 @@ def _save(hub: Hub, typed: Draft, form: Form, begun: Begun, *, by: Actor) -> Sav
     """Write the post, forget its sheet, and hand it in where that was asked: kept together."""
     at = hub.now()
     with writing(hub.engine) as session:
+        sketching.take_up(session, begun.sheet_id)
+        if begun.post is None and (done := sketching.written_as(session, begun.sheet_id, by=by)):
+            # The same form, sent twice at the same instant: the other one has just become that post.
+            return Saved(drafting.get_post(session, done[0], by=by))
         post = _written(session, hub, typed, begun, by=by)
         sketching.finish(session, begun.sheet_id, post, by=by, at=at)
         if form["step"] != "submit":

@@ -1,0 +1,1 @@
+"""What only a real PostgreSQL shows: writers that overlap, and a server that is not as it should be."""

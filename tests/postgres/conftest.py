@@ -1,0 +1,34 @@
+"""Always on PostgreSQL, whatever the rest of the run is on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from tests.services.desk import Desk
+from tests.stage import Stage, build_stage
+
+
+@pytest.fixture
+def backend() -> str:
+    """No other one."""
+    return "postgresql"
+
+
+@pytest.fixture
+def stage(engine: Engine, tmp_path: Path) -> Stage:
+    """People, accounts, keys, a clock."""
+    return build_stage(engine, tmp_path)
+
+
+@pytest.fixture
+def desk(stage: Stage) -> Desk:
+    """Somewhere to write."""
+    return Desk(stage, stage.hub.terms)
+
+
+@pytest.fixture
+def address() -> None:
+    """Where a command finds its database is each test's own business here."""
