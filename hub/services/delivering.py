@@ -166,15 +166,17 @@ def _stands(*states: DeliveryState, of: Any = Delivery) -> ColumnElement[bool]:
 
 _STATE = choice(DeliveryState)
 _TWIN = _twin_is_known()
+# Made once: every claim asks by them, and an alias learns its columns anew each time that it is made.
+_WAITING = aliased(Delivery)
+_HELD = aliased(Delivery)
 
 
 def _accounts_due(at: datetime, *, lock: bool = True) -> Any:
     """Accounts with something to claim, those first whose oldest has waited longest."""
-    waiting = aliased(Delivery)
-    own = and_(col(waiting.account_id) == col(Account.id), _stands(S.WAITING, of=waiting))
+    own = and_(col(_WAITING.account_id) == col(Account.id), _stands(S.WAITING, of=_WAITING))
     unknown = select(Delivery.text_key).where(Delivery.state == S.UNKNOWN)
-    due = select(waiting.id).where(own, col(waiting.ready_at) <= at, col(waiting.text_key).not_in(unknown))
-    oldest = select(func.min(waiting.ready_at)).where(own).correlate(Account).scalar_subquery()
+    due = select(_WAITING.id).where(own, col(_WAITING.ready_at) <= at, col(_WAITING.text_key).not_in(unknown))
+    oldest = select(func.min(_WAITING.ready_at)).where(own).correlate(Account).scalar_subquery()
     query = (
         select(Account.id)
         .where(callable_account(at), due.correlate(Account).exists(), ~_worked_on(col(Account.id)))
@@ -186,8 +188,8 @@ def _accounts_due(at: datetime, *, lock: bool = True) -> Any:
 
 def _worked_on(account_id: Any) -> ColumnElement[bool]:
     """Whether somebody holds something of an account."""
-    held = aliased(Delivery)
-    return select(held.id).where(col(held.account_id) == account_id, _stands(S.CLAIMED, S.SENDING, of=held)).exists()
+    own = col(_HELD.account_id) == account_id
+    return select(_HELD.id).where(own, _stands(S.CLAIMED, S.SENDING, of=_HELD)).exists()
 
 
 def _claim_of(
