@@ -76,10 +76,11 @@ def _give_back(hub: Hub, claims: Sequence[Claim]) -> None:
 def _attempt(worker: Worker, claim: Claim) -> None:
     """Open the attempt, call the network with no transaction open, record the outcome."""
     hub = worker.hub
+    # Before the attempt is open, not after: a process that is frozen in between must not wake up with time to spare.
+    deadline = Deadline.after(hub.patience.deadline.total_seconds())
     work = _open(worker, claim)
     if work is None:
         return
-    deadline = Deadline.after(hub.patience.deadline.total_seconds())
     heard = say(hub, work, deadline)
     outcome = delivering.outcome_of(heard.answer, hub.patience, at=hub.now())
     jitter = hub.jitter()

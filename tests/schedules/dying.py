@@ -66,6 +66,8 @@ class Order:
     """The post that a person approves, or takes back, meanwhile."""
     words: str = ""
     """Only what says this is struck; nothing given: whatever comes first."""
+    workers: int = 4
+    """At how many accounts it works at once: with one, it is known what else it is in the middle of (nothing)."""
     lease: float = 10
     deadline: float = 5
 
@@ -98,11 +100,14 @@ class Fate:
         self.withdraw: Callable[[], None] = lambda: None
         self.speaking: Callable[[], None] = lambda: None
         self._here = threading.local()
+        self._unstruck = threading.Lock()
 
     def strike(self) -> None:
-        """End, or freeze, at once and without a word."""
-        self.point = NOWHERE
-        os.kill(os.getpid(), self.order.how)
+        """End, or freeze, at once and without a word; two threads may come here together, and one is enough."""
+        if self._unstruck.acquire(blocking=False):
+            self.point = NOWHERE
+            # To this very thread: it does not come back from here, while the process as a whole might stop a bit later.
+            signal.pthread_kill(threading.get_ident(), self.order.how)
 
     def at(self, point: str, words: str = "") -> bool:
         """Here we are: perhaps it is here; True for whoever was frozen, and lives again."""
@@ -141,6 +146,8 @@ class Fate:
             return "verdict"
         if any(one.startswith("INSERT INTO delivery") for one in told):
             return "approval"
+        if any(one.startswith("INSERT INTO attempt") for one in told):
+            return "attempt"
         claims = (one for one in told if one.startswith("UPDATE delivery") and "epoch=" in one and "owner=" in one)
         return "claim" if any(claims) else "another"
 
@@ -245,7 +252,7 @@ def hub_of(order: Order, clock: SharedClock, fate: Fate) -> Hub:
         lease=order.lease,
         call_deadline=order.deadline,
         read_timeout=order.deadline,
-        workers=4,
+        workers=order.workers,
         language="en",
     )
     wired = wire(settings, now=clock, engine=build_engine(settings.database))
@@ -307,7 +314,8 @@ def live(order: Order) -> None:
                 raise
         if disk.broken:
             fate.strike()
-        clock.set(min(engine.agenda().next_at or until, until))
+        # Never back: whoever was frozen wakes up in a later time.
+        clock.set(max(clock(), min(engine.agenda().next_at or until, until)))
     engine.stop()
     hub.engine.dispose()
 

@@ -9,8 +9,10 @@ from typing import Final
 
 import pytest
 
+from hub.database import writing
 from hub.domain.delivery import FINAL, DeliveryState
 from hub.domain.post import PostState
+from hub.services import holding
 from tests.schedules.nursery import TIMES, Life, due, life, nursery, worlds
 from tests.schedules.road import CLEAN
 

@@ -30,7 +30,7 @@ from tests.stage import NOON
 S = DeliveryState
 logger = logging.getLogger("relais.proof")
 
-PAGES: Final = 27
+PAGES: Final = 26
 """Académies with a page; with the stage's two, the country's, and X, thirty places in all."""
 
 FAULTS: Final[dict[str, tuple[Fault, ...]]] = {
@@ -78,7 +78,7 @@ class Volume:
     @property
     def deliveries(self) -> int:
         """How many that makes."""
-        return self.posts * (PAGES + 4 - 1) + self.gated
+        return self.posts * (PAGES + 4) + self.gated
 
 
 WHOLE: Final = size(ci=Volume(posts=32, gated=40, minutes=4), long=Volume(posts=320, gated=400, minutes=40))
