@@ -332,13 +332,14 @@ def main() -> None:
         for line in sys.stdin:
             asked = json.loads(line)
             if "order" in asked:
-                told = _begin(Order(**asked["order"]))
-                living.add(told)
-            else:
-                told = _became(asked["of"])
-                if told is not None:
-                    living.discard(asked["of"])
-            print(json.dumps(told), flush=True)
+                number = _begin(Order(**asked["order"]))
+                living.add(number)
+                print(json.dumps(number), flush=True)
+                continue
+            became = _became(asked["of"])
+            if became is not None:
+                living.discard(asked["of"])
+            print(json.dumps(became), flush=True)
     finally:
         for process in living:
             with suppress(ProcessLookupError):

@@ -68,7 +68,8 @@ def each_time(road: Road, fail: Callable[[], None]) -> Iterator[list[int]]:
 
         return then_fail
 
-    for network in (road.sandbox.graph, road.sandbox.x):
+    played: tuple[Any, ...] = (road.sandbox.graph, road.sandbox.x)
+    for network in played:
         network.answer = heard(network)
     yield failures
 
