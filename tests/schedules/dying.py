@@ -37,6 +37,7 @@ from hub.domain.account import Account
 from hub.domain.errors import WrongState
 from hub.domain.person import Actor, Person
 from hub.services import approving, drafting, geotargeting, joining
+from hub.services.delivering import Task
 from hub.settings import Settings
 from hub.wiring import Hub, wire
 from schedules import distributed, runner
@@ -68,6 +69,8 @@ class Order:
     """Only what says this is struck; nothing given: whatever comes first."""
     workers: int = 4
     """At how many accounts it works at once: with one, it is known what else it is in the middle of (nothing)."""
+    together: bool = False
+    """Whether others work beside it: then time goes on only once nothing is due any more, for anybody."""
     lease: float = 10
     deadline: float = 5
 
@@ -314,6 +317,8 @@ def live(order: Order) -> None:
                 raise
         if disk.broken:
             fate.strike()
+        if order.together and Task.DISPATCH in engine.agenda().due:
+            continue
         # Never back: whoever was frozen wakes up in a later time.
         clock.set(max(clock(), min(engine.agenda().next_at or until, until)))
     engine.stop()

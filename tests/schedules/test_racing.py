@@ -39,7 +39,16 @@ def test_two_processes_share_a_thousand_that_are_due_at_one_instant(
         SharedClock(tmp_path).set(NOON)
         url = engine.url.render_as_string(hide_password=False)
         until = DUE + timedelta(seconds=1)
-        order = Order(str(tmp_path), url, road.sandbox.url, DUE.isoformat(), until.isoformat(), lease=120, deadline=45)
+        order = Order(
+            str(tmp_path),
+            url,
+            road.sandbox.url,
+            DUE.isoformat(),
+            until.isoformat(),
+            together=True,
+            lease=120,
+            deadline=45,
+        )
 
         both = [nursery.begin(order) for _ in range(2)]
         codes = [nursery.became(one) for one in both]
