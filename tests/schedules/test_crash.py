@@ -85,10 +85,17 @@ def left_behind(life: Life, of: str) -> set[Left]:
     }
 
 
+def tries_of_seen(life: Life) -> dict[int, int]:
+    """How often that was tried which people can see by now: a network may forgive a second call, we do not."""
+    seen = {(page, text) for page, _post, text in life.seen()}
+    return {one.id or 0: one.attempts for one in life.deliveries() if (life.page(one), one.text) in seen}
+
+
 @pytest.mark.proof
 @pytest.mark.parametrize("point", POINTS, ids=lambda point: f"{point.number} {point.where}")
 def test_whatever_it_dies_of_nothing_is_said_twice_and_nothing_lost(life: Life, point: Point) -> None:
     codes, left = [], []
+    tried: dict[int, int] = {}
     starts = due(0)
     for number in range(TIMES):
         posts = life.world.submitted if point.words == "P" else life.world.approved
@@ -99,12 +106,14 @@ def test_whatever_it_dies_of_nothing_is_said_twice_and_nothing_lost(life: Life, 
                       words=f"{point.words}{number}")
         )  # fmt: skip
         left.append(left_behind(life, point.words))
+        tried = tries_of_seen(life) | tried
         assert (life.verdict().twice, life.verdict().unwritten) == ([], [])
     # On PostgreSQL that is before the lease ends: nobody is disturbed who might be alive.
     codes.append(life.play(life.clock() + BACK, due(TIMES + 1) + timedelta(hours=1)))
 
     assert codes == [-signal.SIGKILL] * TIMES + [0]
     assert life.verdict() == CLEAN
+    assert {one: number for one, number in tries_of_seen(life).items() if one in tried} == tried
     if point.left is not None:
         assert [point.left in one for one in left] == [True] * TIMES
     for number in range(TIMES):

@@ -98,6 +98,11 @@ def prove(road: Road, failures: list[int]) -> None:
     assert len(road.public()) == POSTS * (PAGES + 4)
 
 
+def told_at_once(road: Road) -> bool:
+    """Whether every answer was kept until it could be written: nothing had to be read back."""
+    return {outcome for one in road.deliveries() for outcome in road.outcomes(one.id or 0)} == {"ok"}
+
+
 # --- SQLite -----------------------------------------------------------------------------------------------------
 
 
@@ -137,6 +142,7 @@ def test_on_a_full_disk_nothing_is_said_unwritten_and_nothing_twice(road: Road, 
 
     assert disk.refused > 0
     prove(road, failures)
+    assert told_at_once(road)
 
 
 @pytest.mark.proof
@@ -171,6 +177,7 @@ def test_while_another_program_locks_the_file_nothing_is_said_unwritten_and_noth
 
     assert "database is locked" in refused
     prove(road, failures)
+    assert told_at_once(road)
 
 
 # --- PostgreSQL -------------------------------------------------------------------------------------------------
