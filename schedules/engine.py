@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from channels import boot_clock
-from hub.database import reading
+from hub.database import reading, writing
 from hub.logs import line, seconds
-from hub.services import delivering
+from hub.services import delivering, reconciling
 from hub.services.delivering import Agenda, Task
 from hub.wiring import Hub
 from schedules.worker import Worker
@@ -62,6 +62,7 @@ class Engine:
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="relais-reads")
         self.worker = Worker(hub, self._pool, self._readers, may_begin=self._may_begin)
         self._watch_clock = watch_clock
+        self.boot_clock: Callable[[], float] = boot_clock
         self._last_tick: float | None = None
         self._drift: float | None = None
         self._claim_again_at: datetime | None = None
@@ -122,12 +123,16 @@ class Engine:
     def _look_at_clock(self) -> None:
         """Notice a wall clock that was set, or a machine that slept: then nothing is begun for one lease."""
         now = self.hub.now()
-        drift = now.timestamp() - boot_clock()
-        before, self._drift = self._drift, drift
+        drift = now.timestamp() - self.boot_clock()
+        before = self._drift
         if before is not None and abs(drift - before) > JUMP.total_seconds():
             self._claim_again_at = now + self.hub.patience.lease
             # Nothing is claimed for one lease.
             logger.warning(line(task="clock", outcome="jumped", by=seconds(drift - before)))
+            # If this cannot be written, the next tick finds the jump again.
+            with writing(self.hub.engine) as session:
+                reconciling.wait_anew(session, at=now)
+        self._drift = drift
 
     def _finish(self) -> bool:
         """Wait for calls under way up to the deadline; whether all of them ended."""

@@ -165,10 +165,13 @@ def _stands(*states: DeliveryState, of: Any = Delivery) -> ColumnElement[bool]:
     return state == spelled[0] if len(spelled) == 1 else or_(*(state == one for one in spelled))
 
 
+_HELD = aliased(Delivery)
+
+
 def _worked_on(account_id: Any) -> ColumnElement[bool]:
     """Whether somebody holds something of an account."""
-    held = aliased(Delivery)
-    return select(held.id).where(col(held.account_id) == account_id, _stands(S.CLAIMED, S.SENDING, of=held)).exists()
+    own = col(_HELD.account_id) == account_id
+    return select(_HELD.id).where(own, _stands(S.CLAIMED, S.SENDING, of=_HELD)).exists()
 
 
 def _accounts_due() -> Any:

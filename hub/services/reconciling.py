@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, select, update
 
 from channels import ChannelError, Message, Receipt, Refused
 from hub.domain.account import Account
@@ -190,6 +190,17 @@ def _worked(
     else:
         reason = _("Not found on the network; it will be sent again.")
         delivering.apply(delivery, Change(S.WAITING, reason, ready_at=at), None, at=at)
+
+
+def wait_anew(session: Session, *, at: datetime) -> None:
+    """The clock was set, so no age can be trusted: what is unknown becomes so now, and is looked for anew."""
+    statement = (
+        update(Delivery)
+        .where(col(Delivery.state) == S.UNKNOWN)
+        .values(unknown_since=at, look_at=at)
+        .execution_options(synchronize_session=False)
+    )
+    session.exec(statement)
 
 
 def doubt(session: Session, *, backup_from: datetime, at: datetime) -> int:

@@ -15,7 +15,7 @@ from hub.secrets import write_new_key
 from hub.web.app import create_app
 from hub.wiring import wire
 from schedules import runner
-from tests.schedules.test_sandbox_road import Road, connect
+from tests.schedules.road import Road, connect
 from tests.stage import NOON, build_stage, serving
 
 SECRET: Final = "the-secret-of-the-app"

@@ -15,7 +15,7 @@ from tests.browser.chromium import PHONE
 from tests.browser.conftest import entering
 from tests.browser.country import playing
 from tests.schedules.conftest import DUE
-from tests.schedules.test_sandbox_road import Road
+from tests.schedules.road import Road
 from tests.services.desk import Desk
 from tests.stage import PASSWORD, Stage
 

@@ -4,97 +4,30 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import Engine
-from sqlmodel import select
 
-from channels.sandbox.faults import Fault, Faults, named, usage
-from channels.sandbox.server import Sandbox
-from hub.database import reading, writing
+from channels.sandbox.faults import Fault, named, usage
+from hub.database import writing
 from hub.domain.account import AccountState
-from hub.domain.delivery import Delivery, DeliveryState
-from hub.secrets import write_new_key
+from hub.domain.delivery import DeliveryState
 from hub.services import connecting, resolving
-from hub.wiring import wire
-from schedules import runner
-from tests.schedules.conftest import DUE, Room, wall
-from tests.stage import NOON, build_stage
+from tests.schedules.conftest import DUE, wall
+from tests.schedules.road import EVERY_PLACE, PUBLISHING, Road, open_road
+from tests.stage import NOON
 
 S = DeliveryState
-PUBLISHING = r"/feed$|/\d+_\d+$|/2/tweets$"
-"""Where posts are made and drafts are shown."""
-
-EVERY_PLACE = ("facebook:FR", "facebook:A-14", "facebook:A-32", "x:FR")
-
-
-@dataclass
-class Road(Room):
-    """A room whose networks are the sandbox's; both share one clock."""
-
-    sandbox: Sandbox = None  # type: ignore[assignment]
-    tokens: dict[str, str] | None = None
-
-    def run_at(self, moment: datetime) -> int:
-        """Put both clocks there, and do all that is due."""
-        self.sandbox.clock.set(moment)
-        return super().run_at(moment)
-
-    def play(self, *faults: Fault) -> None:
-        """Misbehave."""
-        self.sandbox.faults.add(*faults)
-
-    def public(self) -> list[tuple[str, str, str]]:
-        """Everything that people can see: account, id, words."""
-        facebook = [(post["page_id"], post["id"], post["message"]) for post in self.sandbox.graph.visible_posts()]
-        x = [(post["account_id"], post["id"], post["text"]) for post in self.sandbox.x.posts() if not post["deleted"]]
-        return facebook + x
-
-    def linked(self) -> list[tuple[str, str | None, str]]:
-        """The same as we know it, of every delivery there is."""
-        with reading(self.hub.engine) as session:
-            accounts = {account.id: account.remote_id for account in connecting.list_accounts(session)}
-            return [(accounts[one.account_id], one.remote_id, one.text) for one in session.exec(select(Delivery)).all()]
 
 
 @pytest.fixture
 def road(engine: Engine, tmp_path: Path) -> Iterator[Road]:
     """A Monday noon; nothing is due yet."""
-    with Sandbox() as sandbox:
-        sandbox.clock.set(NOON)
-        write_new_key(tmp_path / "relais.key")
-        stage = build_stage(
-            engine, tmp_path, facebook_api_url=sandbox.url, x_api_url=sandbox.url, read_timeout=0.4, call_deadline=5
-        )
-        sandbox.graph.add_places(
-            [{"key": key, "name": key, "type": "region", "country_code": "FR"} for key in ("4001", "4002")]
-        )
-        tokens = connect(stage, sandbox)
-        hub = replace(wire(stage.hub.settings, now=stage.clock, engine=engine), jitter=lambda: 1.0)
-        one = Road(stage, stage.clock, runner.build(hub), {}, sandbox, tokens)
+    with open_road(engine, tmp_path) as one:
         yield one
-        one.engine.stop()
-
-
-def connect(stage: Any, sandbox: Sandbox) -> dict[str, str]:
-    """Give every account keys that open the sandbox."""
-    tokens = {}
-    with writing(stage.hub.engine) as session:
-        for name in ("national", "rennes", "elsewhere"):
-            page = connecting.get_account(session, stage.accounts[name])
-            tokens[name] = sandbox.graph.create_page(page.remote_id, page.name, followers=900)
-            secret = {"token": tokens[name]}
-            connecting.renew_secret(session, stage.hub.vault, page.id or 0, secret, by="operator", at=NOON)
-        made = sandbox.x.create_account("seconde_chance", name="Ma seconde chance", credits_left="500")
-        account = connecting.get_account(session, stage.accounts["x"])
-        account.remote_id, account.handle = made["id"], "seconde_chance"
-        keys = {key: made[key] for key in connecting.SECRET_NAMES[account.network]}
-        connecting.renew_secret(session, stage.hub.vault, account.id or 0, keys, by="operator", at=NOON)
-    return tokens
 
 
 # --- One at a time ---------------------------------------------------------------------------------------------
@@ -167,7 +100,6 @@ def test_a_gated_post_is_seen_in_its_territory_only(road: Road) -> None:
 
 
 def test_an_expired_token_rests_its_page_only_and_nothing_is_lost(road: Road) -> None:
-    assert road.tokens is not None
     road.sandbox.graph.tokens.expire_token(road.tokens["rennes"])
     made = [road.approve_one(f"Rennes {number}") for number in range(3)]
     elsewhere = road.approve_one("France", accounts=("facebook:FR",), audience=("FR",))
@@ -290,40 +222,3 @@ def test_a_post_taken_down_is_gone_from_the_network(road: Road) -> None:
     road.run_after(seconds=2)
 
     assert (road.public(), [road.state(one) for one in made]) == ([], [S.REMOVED] * 2)
-
-
-# --- Two hundred -----------------------------------------------------------------------------------------------
-
-MISBEHAVIOUR = [
-    "hang_up_before", "hang_up_after", "reset_before", "reset_after", "unavailable_before", "unavailable_after",
-    "html_502_after", "cut", "broken", "without_id",
-]  # fmt: skip
-
-
-@pytest.mark.xdist_group("two hundred")
-@pytest.mark.parametrize("seed", [20261103])
-def test_two_hundred_deliveries_of_which_a_third_goes_wrong_are_neither_lost_nor_said_twice(
-    road: Road, seed: int
-) -> None:
-    road.sandbox.faults = Faults(seed)
-    made = []
-    for number in range(40):
-        when = wall(3, 8 + number // 10, number % 10 * 6)
-        text = f"Rendez-vous numéro {number}"
-        made += road.approve(text, accounts=EVERY_PLACE, audience=("FR",), when=when, zone="Europe/Paris")
-        made += road.approve(f"Chez nous {number}", audience=("D-35",), when=when)
-    for name in MISBEHAVIOUR:
-        road.play(named(name, method="POST", path=PUBLISHING, times=None, chance=0.035))
-    road.play(Fault("late", path=PUBLISHING, method="POST", times=None, chance=0.05, seconds=90))
-    last = DUE.replace(hour=11)
-
-    road.clock.at = NOON
-    road.live_until(last)
-    road.sandbox.faults.clear()
-    road.live_until(last + timedelta(hours=1))
-
-    tries = Counter(outcome for one in made for outcome in road.outcomes(one))
-    assert len(made) == 200
-    assert tries["unknown"] >= 40
-    assert Counter(road.state(one) for one in made) == {S.SENT: 200}
-    assert sorted(road.public()) == sorted(road.linked())
