@@ -124,7 +124,9 @@ def test_deliveries_that_nobody_publishes_are_ill(relais: Relais, engine: Engine
     ran = relais("doctor")
 
     assert ran.code == 1
-    assert lines(ran.out, "✗")[-1:] == ["1 delivery is overdue: nobody publishes. Start “relais serve”."]
+    assert lines(ran.out, "✗")[-1:] == [
+        "1 delivery is overdue: nobody publishes. Start “relais serve” (on PostgreSQL, “relais worker”)."
+    ]
 
 
 @pytest.mark.parametrize(
