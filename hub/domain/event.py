@@ -16,6 +16,7 @@ from pydantic import (
     EmailStr,
     Field,
     StringConstraints,
+    WithJsonSchema,
     model_validator,
 )
 
@@ -66,14 +67,30 @@ class Typed(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+DAY_OR_NUMBER: Final = re.compile(r"\s*(\d{4}-?\d\d-?\d\d|[-+]?\d+(\.\d*)?)\s*")
+
+WALL_TIME: Final = (
+    r"^(19|20|21)[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+    r"[T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?$"
+)
+"""How a time of the clock is written; for documents, since a `date-time` of theirs would have an offset."""
+
+
 def timed(value: object) -> object:
-    """The value as it was given; ValueError for a day without a time, which would be taken for midnight."""
-    if isinstance(value, str) and re.fullmatch(r"\s*\d{4}-?\d\d-?\d\d\s*", value):
+    """The value as it was given; ValueError for what would be taken for another time than was meant.
+
+    A day without a time would become midnight; a number, seconds since 1970.
+    """
+    if isinstance(value, int | float) or (isinstance(value, str) and DAY_OR_NUMBER.fullmatch(value)):
         raise ValueError(_("“{text}” is not a date and time. Write it like 2026-12-01 18:00.", text=value))
     return value
 
 
-Timed = Annotated[datetime, BeforeValidator(timed)]
+Timed = Annotated[
+    datetime,
+    BeforeValidator(timed),
+    WithJsonSchema({"type": "string", "pattern": WALL_TIME, "examples": ["2026-12-01T18:00"]}),
+]
 """A day and a time of that day."""
 
 
