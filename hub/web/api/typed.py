@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo
 
 from fastapi import Query
-from pydantic import AfterValidator, BeforeValidator, StringConstraints
+from pydantic import BeforeValidator, StringConstraints
 
 from hub.domain.errors import Invalid
 from hub.language import _
@@ -21,13 +21,7 @@ HOME_ZONE: Final = ZoneInfo("Europe/Paris")
 LONGEST_PERIOD: Final = timedelta(days=366 * 3)
 
 
-def _showable(text: str) -> str:
-    if "\x00" in text:
-        raise ValueError(_("The text holds characters that no network can show. Type it anew."))
-    return text
-
-
-Words = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000), AfterValidator(_showable)]
+Words = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000)]
 Code = Annotated[str, Query(max_length=8)]
 
 
