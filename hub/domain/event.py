@@ -105,7 +105,7 @@ def _unshowable(data: object) -> Iterator[tuple[str | int, ...]]:
 DAY_OR_NUMBER: Final = re.compile(r"\s*(\d{4}-?\d\d-?\d\d|[-+]?\d+(\.\d*)?)\s*")
 
 WALL_TIME: Final = (
-    r"^(19|20|21)[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+    r"^((19|20|21)[0-9]{2}|2200)-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
     r"[T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?$"
 )
 """How a time of the clock is written; for documents, since a `date-time` of theirs would have an offset."""
