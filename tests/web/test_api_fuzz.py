@@ -39,6 +39,9 @@ from tests.sizes import size
 from tests.stage import PASSWORD, Stage, build_stage, serving
 from tests.web.conftest import Ask, a_draft
 
+Operation = APIOperation[Any, Any, Any, Any]
+Sent = Case[Any]
+
 ROLES: Final[tuple[str | None, ...]] = size(
     ci=("coordinator", "animator"), long=("coordinator", "animator", "analyst", "administrator", None)
 )
@@ -91,7 +94,7 @@ class World:
     posts: list[int]
     deliveries: list[int]
 
-    def operation(self, label: str) -> APIOperation:
+    def operation(self, label: str) -> Operation:
         """An operation of the document by its name."""
         method, path = label.split(" ")
         return self.schema[path][method]
@@ -275,7 +278,11 @@ def _config(furniture: Furniture) -> Config:
 
 
 def test_the_document_that_is_served_tells_of_every_operation(world: World) -> None:
-    assert sorted(one.ok().label for one in world.schema.get_all_operations()) == sorted(OPERATIONS)
+    paths = world.schema.raw_schema["paths"]
+
+    assert {
+        f"{method.upper()} {path}" for path in paths for method in paths[path] if path.startswith("/api/")
+    } == OPERATIONS.keys()
 
 
 @pytest.mark.proof
@@ -287,7 +294,7 @@ def test_an_operation_takes_whatever_is_sent(world: World, who: str | None, labe
     with requests.Session() as session:
         session.trust_env = False
 
-        def send(case: Case) -> None:
+        def send(case: Sent) -> None:
             response = case.call_and_validate(base_url=world.url, session=session, headers=headers)
             answered.add(response.status_code)
             if case.method != "GET" and (response.status_code < 400 or case.path == "/api/v1/login"):
@@ -302,7 +309,7 @@ def test_an_operation_takes_whatever_is_sent(world: World, who: str | None, labe
     assert answered - REFUSED or label == PICTURES or not (who and OPERATIONS[label]), "nothing got past the door"
 
 
-def _edges(operation: APIOperation) -> CoverageGenerator:
+def _edges(operation: Operation) -> CoverageGenerator:
     """Values at and beyond each bound of the document, fields left out or doubled, other methods, other content."""
     return CoverageGenerator(
         operation=operation,
@@ -314,9 +321,9 @@ def _edges(operation: APIOperation) -> CoverageGenerator:
     )
 
 
-def _generated(operation: APIOperation, send: Callable[[Case], None]) -> None:
+def _generated(operation: Operation, send: Callable[[Sent], None]) -> None:
     """As many as asked for, of what the document allows and of what it does not."""
-    cases = st.one_of(operation.as_strategy(generation_mode=mode, feedback=NO_FEEDBACK) for mode in GenerationMode)
+    cases = st.one_of([operation.as_strategy(generation_mode=mode, feedback=NO_FEEDBACK) for mode in GenerationMode])
     chosen = settings(
         max_examples=CASES,
         derandomize=True,
