@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from pydantic import (
     AnyHttpUrl,
@@ -16,8 +16,11 @@ from pydantic import (
     EmailStr,
     Field,
     StringConstraints,
+    ValidationError,
+    WithJsonSchema,
     model_validator,
 )
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from hub.domain.clock import end_of_day, zone_info
 from hub.domain.errors import Invalid
@@ -60,20 +63,69 @@ IMPAIRMENT_NAMES: Final[Mapping[str, str]] = {
 }
 
 
+UNSHOWABLE: Final = re.compile("[\x00\ud800-\udfff]")
+
+
 class Typed(BaseModel):
     """A model of typed data: unknown fields are refused, since a mistyped name must not lose what follows it."""
 
     model_config = ConfigDict(extra="forbid")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _showable(cls, data: Any) -> Any:
+        """Refuse, wherever they stand, characters that a database cannot keep or an answer cannot say."""
+        places = list(dict.fromkeys(_unshowable(data)))
+        if places:
+            sentence = _("The text holds characters that no network can show. Type it anew.")
+            error = PydanticCustomError("unshowable", "{sentence}", {"sentence": sentence})
+            raise ValidationError.from_exception_data(
+                cls.__name__, [InitErrorDetails(type=error, loc=place, input=None) for place in places]
+            )
+        return data
+
+
+def _unshowable(data: object) -> Iterator[tuple[str | int, ...]]:
+    """Where NUL, which PostgreSQL refuses, and halves of characters are; names that hold one count for their table."""
+    waiting: list[tuple[tuple[str | int, ...], object]] = [((), data)]
+    while waiting:  # not by calling itself: what was sent may be nested as deep as this machine can count
+        place, value = waiting.pop()
+        if isinstance(value, str):
+            if UNSHOWABLE.search(value):
+                yield place
+        elif isinstance(value, dict):
+            good = [name for name in value if not (isinstance(name, str) and UNSHOWABLE.search(name))]
+            if len(good) < len(value):
+                yield place
+            waiting += [((*place, name if isinstance(name, int) else str(name)), value[name]) for name in good]
+        elif isinstance(value, list | tuple):
+            waiting += [((*place, number), part) for number, part in enumerate(value)]
+
+
+DAY_OR_NUMBER: Final = re.compile(r"\s*(\d{4}-?\d\d-?\d\d|[-+]?\d+(\.\d*)?)\s*")
+
+WALL_TIME: Final = (
+    r"^((19|20|21)[0-9]{2}|2200)-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+    r"[T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?$"
+)
+"""How a time of the clock is written; for documents, since a `date-time` of theirs would have an offset."""
+
 
 def timed(value: object) -> object:
-    """The value as it was given; ValueError for a day without a time, which would be taken for midnight."""
-    if isinstance(value, str) and re.fullmatch(r"\s*\d{4}-?\d\d-?\d\d\s*", value):
+    """The value as it was given; ValueError for what would be taken for another time than was meant.
+
+    A day without a time would become midnight; a number, seconds since 1970.
+    """
+    if isinstance(value, int | float) or (isinstance(value, str) and DAY_OR_NUMBER.fullmatch(value)):
         raise ValueError(_("“{text}” is not a date and time. Write it like 2026-12-01 18:00.", text=value))
     return value
 
 
-Timed = Annotated[datetime, BeforeValidator(timed)]
+Timed = Annotated[
+    datetime,
+    BeforeValidator(timed),
+    WithJsonSchema({"type": "string", "pattern": WALL_TIME, "examples": ["2026-12-01T18:00"]}),
+]
 """A day and a time of that day."""
 
 

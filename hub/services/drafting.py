@@ -83,8 +83,6 @@ class Draft(Typed):
     @classmethod
     def _readable(cls, value: Any) -> Any:
         for text in value.values() if isinstance(value, dict) else [value]:
-            if "\x00" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
-                raise ValueError(_("The text holds characters that no network can show. Type it anew."))
             if not text.strip():
                 raise ValueError(_("Write a text."))
         return value

@@ -89,6 +89,14 @@ class Guard:
             sentence = _("The request is larger than this address takes.")
             await sorry(scope, 413, sentence, headers={"Connection": "close"})(scope, receive, send)
             return
+        if "\x00" in scope["path"]:
+            await sorry(scope, 404, _("There is nothing at this address."))(scope, receive, send)
+            return
+        if b"%00" in scope["query_string"] or b"\x00" in scope["query_string"]:
+            # PostgreSQL keeps no such character, and must not be asked for one.
+            sentence = _("The text holds characters that no network can show. Type it anew.")
+            await sorry(scope, 422, sentence)(scope, receive, send)
+            return
         await self.app(scope, _counted(receive, most), send)
 
     def _add_headers(self, scope: Scope, headers: MutableHeaders) -> None:

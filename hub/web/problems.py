@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, InternalError, Operationa
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import StaleDataError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 from starlette.types import Scope
 
 from hub.database import DatabaseTrouble, explained
@@ -49,6 +50,8 @@ TITLES: Final[Mapping[int, str]] = {
     500: N_("Relais met a problem it did not expect"),
     503: N_("Not available now"),
 }
+
+METHODS: Final = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 
 SENTENCES: Final[Mapping[str, str]] = {
     "missing": N_("This is missing."),
@@ -90,11 +93,12 @@ SENTENCES: Final[Mapping[str, str]] = {
 
 _LINE = {"type": "object", "properties": {"field": {"type": "string"}, "message": {"type": "string"}}}
 
-PROBLEM: Final[dict[str, Any]] = {
-    "description": "What went wrong, in the reader's language (RFC 9457), with every field at once.",
+_PROBLEM: Final[dict[str, Any]] = {
     "content": {
         "application/problem+json": {
             "schema": {
+                "title": "Problem",
+                "description": "What went wrong, in the reader's language (RFC 9457), with every field at once.",
                 "type": "object",
                 "required": ["type", "title", "status", "detail", "problems"],
                 "properties": {
@@ -108,7 +112,11 @@ PROBLEM: Final[dict[str, Any]] = {
         }
     },
 }
-"""How the API's own document tells of every error."""
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """How the API's own document tells of errors: for the `responses` of a router."""
+    return {status: _PROBLEM | {"description": TITLES[status] + "."} for status in statuses}
 
 
 def problem(
@@ -211,13 +219,25 @@ def _words(kind: str, said: str, context: Mapping[str, Any]) -> str:
 def _of_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     sentences = {
+        400: _("The body of the request cannot be read. Send JSON in UTF-8, or a form as its content type says."),
         404: _("There is nothing at this address."),
         405: _("This address does not take {method}.", method=request.method),
         413: _("The request is larger than this address takes."),
     }
-    return _answer(
-        request, error.status_code, sentences.get(error.status_code, str(error.detail)), headers=error.headers
-    )
+    headers = dict(error.headers or {})
+    if "Allow" in headers:
+        headers["Allow"] = ", ".join(_methods_at(request))
+    return _answer(request, error.status_code, sentences.get(error.status_code, str(error.detail)), headers=headers)
+
+
+def _methods_at(request: Request) -> list[str]:
+    """Every method that this address takes: of several routes at one address, the router tells only the first one's."""
+    scope = request.scope
+    return [
+        method
+        for method in METHODS
+        if any(route.matches({**scope, "method": method})[0] is Match.FULL for route in request.app.router.routes)
+    ]
 
 
 MEETINGS: Final = frozenset({"40001", "40P01", "23505"})

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
-from hub.domain.event import Event
+from hub.domain.event import Event, Timed, Timing
 
 OPEN_DAY = {"begin": "2027-01-30T09:00", "end": "2027-01-30T12:00"}
 
@@ -118,3 +119,46 @@ def test_ages_that_are_crossed_are_refused():
 
 def test_a_field_that_nobody_knows_is_refused_rather_than_lost():
     assert refused(comune="35047") == [("comune", "Extra inputs are not permitted")]
+
+
+@pytest.mark.parametrize("number", [0, 1893456000, "1893456000", " -1.5 "])
+def test_a_number_is_not_taken_for_seconds_since_1970(number):
+    told = f"“{number}” is not a date and time. Write it like 2026-12-01 18:00."
+
+    assert refused(timings=[OPEN_DAY | {"begin": number}]) == [("timings.0.begin", told)]
+
+
+@pytest.mark.parametrize("written", ["2026-12-01T18:00", "2026-12-01 18:00:30", "2200-12-31T23:59:59.5"])
+def test_the_document_of_the_api_describes_times_as_they_are_written(written):
+    described = Timing.model_json_schema()["properties"]["begin"]
+
+    assert re.fullmatch(described["pattern"], written)
+    assert TypeAdapter(Timed).validate_python(written).isoformat(" ").startswith(written.replace("T", " "))
+
+
+HALF = "\ud800"
+
+
+@pytest.mark.parametrize(
+    ("changed", "places"),
+    [
+        ({"venue": "a\0b"}, ["venue"]),
+        ({"venue": HALF, "address": HALF}, ["address", "venue"]),
+        ({"registration": {"phone": HALF}}, ["registration.phone"]),
+        ({"timings": [OPEN_DAY, OPEN_DAY | {"end": "\0"}]}, ["timings.1.end"]),
+        ({HALF: "x"}, [""]),
+        ({"ages": {"\0": 3}}, ["ages"]),
+    ],
+)
+def test_what_a_database_or_an_answer_cannot_hold_is_refused_where_it_stands(changed, places):
+    sentence = "The text holds characters that no network can show. Type it anew."
+
+    assert sorted(refused(**changed)) == [(place, sentence) for place in places]
+
+
+def test_what_is_nested_beyond_counting_is_refused_like_any_other_nonsense():
+    deep: Any = "x"
+    for _ in range(5000):
+        deep = [deep]
+
+    assert refused(venue=deep) == [("venue", "Input should be a valid string")]

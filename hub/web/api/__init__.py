@@ -5,8 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from hub.web.api import calendar, deliveries, people, places, posts, reach
-from hub.web.problems import PROBLEM
+from hub.web.problems import documented
 
-router = APIRouter(prefix="/api/v1", responses={"default": PROBLEM})
+router = APIRouter(prefix="/api/v1", responses=documented(413, 422, 503))
 for room in (people, places, posts, calendar, deliveries, reach):
     router.include_router(room.router)

@@ -16,8 +16,9 @@ from hub.services.showing import title
 from hub.web.api import shapes
 from hub.web.api.typed import HOME_ZONE, Answer, First, Last, period
 from hub.web.deps import LARGEST_ID, Now, ReadDb, SignedIn, TheHub
+from hub.web.problems import documented
 
-router = APIRouter(tags=["calendar"])
+router = APIRouter(tags=["calendar"], responses=documented(401, 404))
 
 USUAL: Final = calendaring.USUAL - {Standing.DRAFT, Standing.RETURNED}
 """Unless asked otherwise, what goes out and what waits for approval: drafts are nobody's promise."""

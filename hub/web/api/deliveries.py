@@ -15,8 +15,9 @@ from hub.services import measuring, resolving
 from hub.web.api import shapes
 from hub.web.api.typed import Answer, Words
 from hub.web.deps import LARGEST_ID, Id, Now, ReadDb, SignedIn, TheHub, WriteDb
+from hub.web.problems import documented
 
-router = APIRouter(prefix="/deliveries", tags=["deliveries"])
+router = APIRouter(prefix="/deliveries", tags=["deliveries"], responses=documented(400, 401, 403, 404, 409))
 
 
 class Resolve(Typed):

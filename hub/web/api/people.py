@@ -13,6 +13,7 @@ from hub.domain.person import Actor
 from hub.services import joining, proving
 from hub.web.api.typed import Answer
 from hub.web.deps import BearerToken, Now, SignedIn, TheHub, WriteDb
+from hub.web.problems import documented
 
 router = APIRouter(tags=["people"])
 
@@ -27,7 +28,7 @@ class SignIn(Typed):
     """Of the authenticator, or a recovery code, for whoever has a second factor."""
 
 
-@router.post("/login", summary="Exchange e-mail and password for a token.")
+@router.post("/login", summary="Exchange e-mail and password for a token.", responses=documented(400, 401, 429))
 def login(typed: SignIn, request: Request, hub: TheHub, now: Now) -> Answer:
     """The password is checked outside any transaction, since that is slow on purpose."""
     request.app.state.sign_ins.pass_through(request.client.host if request.client else "", now)
@@ -38,13 +39,18 @@ def login(typed: SignIn, request: Request, hub: TheHub, now: Now) -> Answer:
     return {"token": token, "person": _told(person)}
 
 
-@router.get("/me", summary="Who holds this token.")
+@router.get("/me", summary="Who holds this token.", responses=documented(401))
 def me(person: SignedIn) -> Answer:
     """Name, address, roles."""
     return _told(person)
 
 
-@router.delete("/tokens/current", status_code=status.HTTP_204_NO_CONTENT, summary="Revoke the token in use.")
+@router.delete(
+    "/tokens/current",
+    status_code=status.HTTP_204_NO_CONTENT,
+    summary="Revoke the token in use.",
+    responses=documented(401),
+)
 def sign_out(person: SignedIn, token: BearerToken, session: WriteDb, now: Now) -> Response:
     """From now on the token opens nothing."""
     joining.give_up_token(session, token, by=person, at=now)

@@ -14,6 +14,7 @@ from hub.services import connecting, drafting, finding, geotargeting
 from hub.web.api import shapes
 from hub.web.api.typed import Answer
 from hub.web.deps import Now, ReadDb, SignedIn, TheHub
+from hub.web.problems import documented
 
 router = APIRouter(tags=["territories, accounts, pictures"])
 
@@ -64,7 +65,7 @@ def _point(near: str) -> tuple[float, float]:
     return lat, lon
 
 
-@router.get("/accounts", summary="The accounts that one may see and choose.")
+@router.get("/accounts", summary="The accounts that one may see and choose.", responses=documented(401))
 def list_accounts(person: SignedIn, session: ReadDb) -> list[Answer]:
     """By network, then territory."""
     accounts = connecting.list_accounts(session, person)
@@ -72,7 +73,12 @@ def list_accounts(person: SignedIn, session: ReadDb) -> list[Answer]:
     return [shapes.account(one, land.name(one.territory_code)) for one in accounts]
 
 
-@router.post("/media", status_code=status.HTTP_201_CREATED, summary="Upload a picture for a post.")
+@router.post(
+    "/media",
+    status_code=status.HTTP_201_CREATED,
+    summary="Upload a picture for a post.",
+    responses=documented(400, 401, 403),
+)
 def upload(file: UploadFile, person: SignedIn, hub: TheHub, now: Now) -> Answer:
     """Cleaned outside any transaction, then kept by content: the same picture twice has one id."""
     drafting.require_writer(person)

@@ -16,8 +16,9 @@ from hub.services.drafting import Draft
 from hub.web.api import shapes
 from hub.web.api.typed import Answer, Words
 from hub.web.deps import LARGEST_ID, Id, Now, ReadDb, SignedIn, TheHub, WriteDb
+from hub.web.problems import documented
 
-router = APIRouter(prefix="/posts", tags=["posts"])
+router = APIRouter(prefix="/posts", tags=["posts"], responses=documented(400, 401, 403, 404, 409))
 
 
 class Submit(Typed):

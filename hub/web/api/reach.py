@@ -17,9 +17,10 @@ from hub.services import geotargeting, reporting
 from hub.services.reporting import By
 from hub.web.api.typed import HOME_ZONE, Answer, First, Last, period
 from hub.web.deps import Now, ReadDb, SignedIn, TheHub
+from hub.web.problems import documented
 from hub.wiring import Hub
 
-router = APIRouter(prefix="/reach", tags=["reach"])
+router = APIRouter(prefix="/reach", tags=["reach"], responses=documented(401, 403))
 
 CHUNK: Final = 32 * 1024
 """Characters sent at once."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, timedelta
 from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo
 
 from fastapi import Query
-from pydantic import AfterValidator, StringConstraints
+from pydantic import BeforeValidator, StringConstraints
 
 from hub.domain.errors import Invalid
 from hub.language import _
@@ -20,16 +21,22 @@ HOME_ZONE: Final = ZoneInfo("Europe/Paris")
 LONGEST_PERIOD: Final = timedelta(days=366 * 3)
 
 
-def _showable(text: str) -> str:
-    if "\x00" in text:
-        raise ValueError(_("The text holds characters that no network can show. Type it anew."))
-    return text
-
-
-Words = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000), AfterValidator(_showable)]
+Words = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000)]
 Code = Annotated[str, Query(max_length=8)]
-First = Annotated[date | None, Query(alias="from", description="First day.")]
-Last = Annotated[date | None, Query(alias="to", description="Last day, included.")]
+
+
+def _day(value: object) -> object:
+    """The value as it was given; ValueError for a number, which would be taken for seconds since 1970."""
+    if isinstance(value, str) and not DAY.fullmatch(value):
+        raise ValueError(_("Write a date, such as 2026-12-01."))
+    return value
+
+
+DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+Day = Annotated[date, BeforeValidator(_day)]
+First = Annotated[Day | None, Query(alias="from", description="First day.")]
+Last = Annotated[Day | None, Query(alias="to", description="Last day, included.")]
 
 
 def period(first: date | None, last: date | None, *, usual: tuple[date, date]) -> tuple[date, date]:
