@@ -190,8 +190,8 @@ def _deliveries(session: Session, at: datetime) -> Iterator[Sign]:
             "clock",
             Light.RED,
             ngettext(
-                "{count} delivery is overdue: nobody publishes. Start “relais serve” (on PostgreSQL “relais worker”).",
-                "{count} deliveries are overdue: nobody publishes. Start “relais serve” (on PostgreSQL “relais worker”).",
+                "{count} delivery is overdue: nobody publishes. Start “relais serve” (PostgreSQL: “relais worker”).",
+                "{count} deliveries are overdue: nobody publishes. Start “relais serve” (PostgreSQL: “relais worker”).",
                 late,
             ),
         )

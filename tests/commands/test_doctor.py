@@ -125,7 +125,7 @@ def test_deliveries_that_nobody_publishes_are_ill(relais: Relais, engine: Engine
 
     assert ran.code == 1
     assert lines(ran.out, "✗")[-1:] == [
-        "1 delivery is overdue: nobody publishes. Start “relais serve” (on PostgreSQL “relais worker”)."
+        "1 delivery is overdue: nobody publishes. Start “relais serve” (PostgreSQL: “relais worker”)."
     ]
 
 
