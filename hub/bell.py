@@ -9,6 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import OperationalError
 
 if TYPE_CHECKING:
     from procrastinate import App
@@ -36,8 +37,18 @@ def ring(connection: Connection) -> None:
     """Tell whoever publishes, once this transaction is committed, that something may be due."""
     with _inside(connection):
         if waiting(connection) < MOST_WAITING:
-            driver = connection.connection.dbapi_connection
-            _app().configure_task(BELL, queue=QUEUE, connection=driver).defer()
+            _defer(connection)
+
+
+def _defer(connection: Connection) -> None:
+    from procrastinate.exceptions import ConnectorException
+
+    driver = connection.connection.dbapi_connection
+    try:
+        _app().configure_task(BELL, queue=QUEUE, connection=driver).defer()
+    except ConnectorException as error:
+        # Whoever writes expects the errors of a database, and this is one.
+        raise OperationalError("ring the bell", None, error.__cause__ or error) from error
 
 
 def waiting(connection: Connection) -> int:

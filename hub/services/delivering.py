@@ -130,19 +130,20 @@ def claim(
 ) -> list[Claim]:
     """Take what is due of so many accounts, oldest first and a few each; what is too late goes to a person instead.
 
-    Accounts that somebody works on are left to them, unless `account_id` says that it is the caller.
+    Accounts that somebody works on are left to them. `account_id` asks for more of one that the caller is done with.
     """
     if open_hold(session):
         return []
     if account_id is not None:
-        return _claim_of(session, _OWN, account_id, PER_ACCOUNT, at=at, owner=owner, patience=patience)
+        own = session.execute(_THIS_ACCOUNT, {"the_account": account_id}).scalars()
+        return [
+            one
+            for number in own
+            for one in _claim_of(session, number, PER_ACCOUNT, at=at, owner=owner, patience=patience)
+        ]
     free = list(session.execute(_ACCOUNTS_DUE.limit(accounts), {"the_moment": at}).scalars())
     share = max(1, min(PER_ACCOUNT, BATCH // len(free))) if free else 0
-    return [
-        one
-        for number in free
-        for one in _claim_of(session, _LEFT_ALONE, number, share, at=at, owner=owner, patience=patience)
-    ]
+    return [one for number in free for one in _claim_of(session, number, share, at=at, owner=owner, patience=patience)]
 
 
 def accounts_due(session: Session, *, at: datetime) -> int:
@@ -186,7 +187,7 @@ def _accounts_due() -> Any:
     )
 
 
-def _due_of(*conditions: ColumnElement[bool]) -> Any:
+def _due_of() -> Any:
     """The oldest of what is due of one account."""
     return (
         sa_select(Delivery)
@@ -197,7 +198,7 @@ def _due_of(*conditions: ColumnElement[bool]) -> Any:
             _IS_READY,
             callable_account(_MOMENT),
             _twin_is_known(),
-            *conditions,
+            ~_worked_on(col(Delivery.account_id)),
         )
         .order_by(col(Delivery.due_at), col(Delivery.id))
         .limit(bindparam("the_most"))
@@ -209,14 +210,17 @@ def _due_of(*conditions: ColumnElement[bool]) -> Any:
 _HOW_MANY_DUE = sa_select(func.count()).select_from(_accounts_due().order_by(None).subquery())
 # Whoever else is at an account right now keeps it; nobody waits for anybody.
 _ACCOUNTS_DUE = _accounts_due().with_for_update(key_share=True, skip_locked=True, of=Account)
-_OWN = _due_of()
+_THIS_ACCOUNT = (
+    sa_select(col(Account.id))
+    .where(col(Account.id) == bindparam("the_account"))
+    .with_for_update(key_share=True, skip_locked=True)
+)
 # Looked at again under the account's lock: another process may have claimed there a moment ago.
-_LEFT_ALONE = _due_of(~_worked_on(col(Delivery.account_id)))
+_LEFT_ALONE = _due_of()
 
 
 def _claim_of(
     session: Session,
-    query: Any,
     account_id: int,
     most: int,
     *,
@@ -226,7 +230,7 @@ def _claim_of(
 ) -> list[Claim]:
     given = {"the_account": account_id, "the_most": most, "the_moment": at}
     claims = []
-    for delivery in session.execute(query, given).scalars():
+    for delivery in session.execute(_LEFT_ALONE, given).scalars():
         if late := lateness(delivery, at, patience):
             delivery.state, delivery.reason = S.REVIEW, _(late)
             delivery.epoch += 1
