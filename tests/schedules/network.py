@@ -48,6 +48,7 @@ class Fault(StrEnum):
     BUG = "raises what no channel may raise, and nothing was done"
     DONE = "breaks off, and it was done all the same"
     DONE_BUG = "raises what no channel may raise, and it was done all the same"
+    DONE_REPEAT = "is done, but something on the way asked twice, and its answer is a refusal as a repeat"
     NO_ID = "is done, but the answer has no id"
 
 
@@ -247,6 +248,8 @@ class TruthfulChannel:
         world.pause(f"{name} {fault}")
         if fault is Fault.DONE:
             raise Uncertain("The answer was lost.", status=503)
+        if fault is Fault.DONE_REPEAT:
+            raise Uncertain("The network has these words already.", duplicate=True, status=403)
         if fault is Fault.DONE_BUG:
             raise KeyError("answer")
         return Receipt("") if fault is Fault.NO_ID else answer  # type: ignore[return-value]
