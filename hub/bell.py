@@ -20,6 +20,15 @@ SCHEMA: Final = "relais_bell"
 BELL: Final = "bell"
 QUEUE: Final = "relais"
 
+SOON_NOTICED: Final = {
+    "connect_timeout": 5,
+    "keepalives_idle": 20,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+"""A server that is gone without a word is noticed before the lease of what was being written ends, idle or not."""
+
 MOST_WAITING: Final = 8
 """Bells that nobody has heard yet; one more would tell nothing new."""
 
@@ -146,5 +155,5 @@ def connection_options(engine: Engine) -> dict[str, Any]:
     url = engine.url.set(drivername="postgresql")
     return {
         "conninfo": url.render_as_string(hide_password=False),
-        "kwargs": {"options": f"-c search_path={SCHEMA}", "application_name": "relais bell"},
+        "kwargs": {**SOON_NOTICED, "options": f"-c search_path={SCHEMA}", "application_name": "relais bell"},
     }

@@ -73,18 +73,17 @@ def _no_address() -> Invalid:
 
 
 def _postgresql(address: URL) -> Engine:
+    if password := address.query.get("password"):
+        # Where it is shown nowhere: what stands behind the question mark is.
+        address = address.difference_update_query(["password"]).set(password=str(password))
     given = address.query.get("options", "")
     theirs = given if isinstance(given, str) else " ".join(given)
     return create_engine(
         address.difference_update_query(["options"]),
         connect_args={
+            **bell.SOON_NOTICED,
             "options": f"{SERVER_OPTIONS} {theirs}".strip(),
-            "connect_timeout": 5,
             "application_name": "relais",
-            # A connection that dies without a word is noticed before the lease of what it was writing ends.
-            "keepalives_idle": 20,
-            "keepalives_interval": 5,
-            "keepalives_count": 3,
         },
         pool_pre_ping=True,
         hide_parameters=True,

@@ -7,7 +7,7 @@ from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from cryptography.fernet import Fernet
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -196,5 +196,6 @@ def _secrets(settings: Settings) -> Iterator[str | None]:
     yield from (one.get_secret_value() for one in kept if one is not None)
     for address in (settings.smtp_url and settings.smtp_url.get_secret_value(), settings.database_url):
         with suppress(ValueError):  # one that is none is refused by whoever uses it
-            password = urlsplit(address or "").password or ""
-            yield from (password, unquote(password))
+            parts = urlsplit(address or "")
+            password = parts.password or ""
+            yield from (password, unquote(password), *parse_qs(parts.query).get("password", []))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -14,7 +13,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import col, select
 
-from channels import Channel, Network, Rules
+from channels import Channel, Network, Rules, boot_clock
 from channels.facebook import (
     FacebookPage,
     FacebookRules,
@@ -190,10 +189,13 @@ class DatabaseClock:
     """The clock of a shared database, by which all machines go: asked now and then, and counted on in between."""
 
     ASKED_EVERY = 15.0
-    """Seconds; what this machine counts meanwhile is off by far less than a tick."""
+    """Seconds; what this machine counts meanwhile, sleep included, is off by far less than a tick."""
+    SLOWEST = 1.0
+    """Seconds: of an answer that took longer nobody knows which moment it means."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, count: Callable[[], float] = boot_clock) -> None:
         self._engine = engine
+        self._count = count
         self._lock = threading.Lock()
         self._told: tuple[datetime, float] | None = None
         """What the database said, and our own count at that moment."""
@@ -202,23 +204,31 @@ class DatabaseClock:
         """This moment."""
         with self._lock:
             told = self._told
-            if told is None or time.monotonic() - told[1] > self.ASKED_EVERY:
+            if told is None or self._count() - told[1] > self.ASKED_EVERY:
                 told = self._told = self._ask(told)
-        return told[0] + timedelta(seconds=time.monotonic() - told[1])
+        return told[0] + timedelta(seconds=self._count() - told[1])
 
     def _ask(self, before: tuple[datetime, float] | None) -> tuple[datetime, float]:
-        asked_at = time.monotonic()
+        asked_at = self._count()
         try:
             with self._engine.connect() as connection:
+                asked_at = self._count()  # not before: one may wait long for a connection
                 moment: datetime | None = connection.scalar(text("SELECT clock_timestamp()"))
+                heard_at = self._count()
         except SQLAlchemyError:
             if before is None:
                 raise
             # The database is away: time goes on, and whoever needs the database finds out soon enough.
-            return before[0] + timedelta(seconds=asked_at - before[1]), asked_at
+            return _counted_on(before, asked_at)
         assert moment is not None
+        if before is not None and heard_at - asked_at > self.SLOWEST:
+            return _counted_on(before, heard_at)
         # It was said somewhere between question and answer.
-        return moment.astimezone(UTC), (asked_at + time.monotonic()) / 2
+        return moment.astimezone(UTC), (asked_at + heard_at) / 2
+
+
+def _counted_on(told: tuple[datetime, float], now: float) -> tuple[datetime, float]:
+    return told[0] + timedelta(seconds=now - told[1]), now
 
 
 def _mailer(settings: Settings) -> Mailer:

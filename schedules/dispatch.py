@@ -47,7 +47,8 @@ def _claim(worker: Worker, *, accounts: int, account_id: int | None = None) -> l
             accounts=accounts,
             account_id=account_id,
         )
-        worker.working.update(claim.delivery_id for claim in claims)
+    # Only what is kept: of a claim whose commit failed nobody here works on anything, whatever the database thinks.
+    worker.working.update(claim.delivery_id for claim in claims)
     return claims
 
 

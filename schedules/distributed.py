@@ -12,11 +12,13 @@ import threading
 import time
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from procrastinate import App, PsycopgConnector
 from procrastinate.worker import Worker as BellWorker
 from psycopg_pool import AsyncConnectionPool
+from sqlalchemy import text
 
 from hub import __version__, bell
 from hub.database import DatabaseTrouble, alone, is_current, writing
@@ -29,7 +31,6 @@ from schedules.engine import Engine, Job
 
 logger = logging.getLogger("relais.engine")
 
-EVERY_SECOND: Final = "* * * * * *"
 BELLS_AT_ONCE: Final = 4
 CONNECTIONS: Final = BELLS_AT_ONCE + 3
 OPENING: Final = 5.0
@@ -69,18 +70,25 @@ class Distributed(Engine):
 
     # --- bells ---
 
-    def _build(self, *, ticking: bool) -> App:
+    def _build(self) -> App:
         app = App(connector=PsycopgConnector(**bell.connection_options(self.hub.engine), max_size=CONNECTIONS))
         app.task(name=bell.BELL, queue=bell.QUEUE)(self.hear)
-        if ticking:
-            knock = app.task(name="knock", queue=bell.QUEUE, queueing_lock="knock")(self.knock)
-            app.periodic(cron=EVERY_SECOND)(knock)
         return app
 
     def hear(self) -> None:
         """Somebody rang: look at all that may be due, and take a batch of it."""
         if not self._may_begin():
             return
+        try:
+            self._take()
+        except Exception as error:
+            # Procrastinate would throw it away together with the bell.
+            self.worker.ail("hearing", error)
+            logger.exception(line(task="hear", outcome="failed", error=type(error).__name__))
+        else:
+            self.worker.heal("hearing")
+
+    def _take(self) -> None:
         due = self.agenda().due
         claimed = 0
         for job in self.jobs:
@@ -91,16 +99,20 @@ class Distributed(Engine):
             # As much as this process can do at once: there may be work for another.
             self.wake()
 
-    def knock(self, timestamp: int) -> None:
-        """Once a second, in whichever process gets to it: ring as many bells as there is work for."""
+    def knock(self) -> None:
+        """Once a second, one of all processes: ring as many bells as there is work for."""
         hub, at = self.hub, self.hub.now()
         with writing(hub.engine) as session:
             connection = session.connection()
+            if not connection.scalar(text("SELECT pg_try_advisory_xact_lock(hashtext('relais knock'))")):
+                return
             bell.close_orphans(connection)
             if not delivering.agenda(session, at=at).due:
                 return
+            alive = attending.alive(session, at=at)
             batches = math.ceil(delivering.accounts_due(session, at=at) / hub.settings.workers)
-            wanted = max(1, min(batches, len(attending.alive(session, at=at))))
+            # Who is in trouble hears bells as well, and can do nothing about them.
+            wanted = max(1, min(batches + sum(one.trouble is not None for one in alive), len(alive)))
             for _missing in range(bell.waiting(connection), wanted):
                 bell.ring(connection)
 
@@ -156,15 +168,15 @@ class Distributed(Engine):
 
     async def _serve(self) -> None:
         """Hear bells until told to stop, or until the database goes away."""
-        async with self._opened(ticking=True) as app:
+        async with self._opened() as app:
             self.worker.heal("bell")
             self._heard_from = time.monotonic()
             await self._answer(app, wait=True)
 
     @contextlib.asynccontextmanager
-    async def _opened(self, *, ticking: bool) -> AsyncIterator[App]:
+    async def _opened(self) -> AsyncIterator[App]:
         """Procrastinate with connections of its own; cancelled while they open, they would leave a task for ever."""
-        app = self._build(ticking=ticking)
+        app = self._build()
         kept = bell.connection_options(self.hub.engine)
         check = AsyncConnectionPool.check_connection
         async with AsyncConnectionPool(**kept, min_size=1, max_size=CONNECTIONS, open=False, check=check) as pool:
@@ -222,6 +234,8 @@ class Distributed(Engine):
             self._ticked()
             self.worker.write_down()
             self._say_present()
+            # Not by Procrastinate's own clock: that is this machine's, and stands still when it is set back.
+            self.knock()
             if self._may_begin():
                 self._do_unlisted()
         except Exception as error:  # noqa: BLE001 - the database is away for a while; the next second tries again
@@ -231,12 +245,19 @@ class Distributed(Engine):
             self.worker.heal("database")
 
     def _do_unlisted(self) -> None:
-        """What no agenda names is looked at now and then, in every process."""
+        """What no agenda names is looked at now and then, in every process; a slow mail server keeps nobody waiting."""
         now = time.monotonic()
         for job in self.jobs:
             if not job.listed and now >= self._next.get(job.task, 0):
-                self._next[job.task] = now + job.every.total_seconds()
-                self._once(job)
+                # Until it has ended, it is not begun again.
+                self._next[job.task] = math.inf
+                self.worker.submit(partial(self._do_one_unlisted, job), what=job.task)
+
+    def _do_one_unlisted(self, job: Job) -> None:
+        try:
+            self._once(job)
+        finally:
+            self._next[job.task] = time.monotonic() + job.every.total_seconds()
 
     def _look_at_clock(self) -> None:
         super()._look_at_clock()
@@ -306,7 +327,7 @@ class Distributed(Engine):
     def run_due(self) -> int:
         """Ring, let the bells be heard until none is left, and again until there is nothing more to find."""
         if self._runner is None:
-            self._runner, self._app = asyncio.Runner(), self._build(ticking=False)
+            self._runner, self._app = asyncio.Runner(), self._build()
             self._runner.run(self._open(self._app))
         assert self._app is not None
         done = 0

@@ -163,7 +163,8 @@ def look(
     which = {"the_post": post.id, "the_account": account.id, "the_delivery": claim.delivery_id}
     connection = session.connection()
     sibling_at = connection.execute(_SIBLING, which).scalar()
-    if delivery.attempts or rationing.limits(account) or (sibling_at and sibling_at + sibling_gap > at):
+    usual = not delivery.attempts and delivery.excused_until is None and not rationing.limits(account)
+    if not usual or (sibling_at and sibling_at + sibling_gap > at):
         return None
     pictures = list(session.exec(_PICTURES, params=which))
     parts = geotargeting.Whole(

@@ -13,9 +13,9 @@ from tests.stage import Stage
 class ToldWhileOpening(Distributed):
     """Told to stop when its connections are about to open."""
 
-    def _build(self, *, ticking: bool) -> App:
+    def _build(self) -> App:
         self.tell_to_stop()
-        return super()._build(ticking=ticking)
+        return super()._build()
 
 
 def test_a_worker_that_is_told_to_stop_while_it_connects_does_not_hang(stage: Stage):

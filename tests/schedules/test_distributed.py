@@ -141,7 +141,7 @@ def test_the_clock_rings_for_as_many_workers_as_there_is_work_for(room: Room, wo
     present(room, *(f"worker-{number}" for number in range(workers)))
     clock = Distributed(few, runner.JOBS)
 
-    clock.knock(0)
+    clock.knock()
     clock.stop()
 
     assert bells(room.hub.engine) == rung
@@ -152,7 +152,7 @@ def test_the_clock_rings_for_nobody_when_nothing_is_due(room: Room) -> None:
     present(room, "worker")
 
     clock = Distributed(room.hub, runner.JOBS)
-    clock.knock(0)
+    clock.knock()
     clock.stop()
 
     assert bells(room.hub.engine) == 0
@@ -304,6 +304,51 @@ def test_an_answer_that_comes_after_another_worker_read_it_back_changes_nothing(
     assert len(room.channels[room.stage.accounts["rennes"]].shown) == 1  # type: ignore[attr-defined]
 
 
+def test_what_goes_wrong_while_hearing_is_shown_until_it_goes_well(
+    room: Room, worker: Callable[..., Distributed]
+) -> None:
+    room.approve_one()
+    room.clock.at = DUE
+    one = worker()
+    with room.hub.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE delivery RENAME TO delivery_away"))
+
+    one.hear()
+    trouble = one.worker.trouble
+    with room.hub.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE delivery_away RENAME TO delivery"))
+    one.hear()
+    one.worker.finish()
+
+    assert (trouble, one.worker.trouble) == ("hearing: ProgrammingError", None)
+
+
+def test_workers_in_trouble_take_no_bell_from_the_others(room: Room) -> None:
+    room.approve_one()
+    room.clock.at = DUE
+    present(room, "well")
+    present(room, "ill", trouble="clock")
+
+    one = Distributed(room.hub, runner.JOBS)
+    one.knock()
+    one.stop()
+
+    assert bells(room.hub.engine) == 2
+
+
+def test_only_one_process_knocks_at_a_time(room: Room) -> None:
+    room.approve_one()
+    room.clock.at = DUE
+    one = Distributed(room.hub, runner.JOBS)
+
+    with room.hub.engine.begin() as connection:
+        connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('relais knock'))"))
+        one.knock()
+    one.stop()
+
+    assert bells(room.hub.engine) == 0
+
+
 # --- When a worker must not go on ------------------------------------------------------------------------------
 
 
@@ -344,6 +389,23 @@ def test_the_clock_of_the_database_is_what_workers_go_by(engine: Engine) -> None
     assert moments == sorted(moments)
     assert abs(moments[0] - before) < timedelta(seconds=5)
     assert moments[0].utcoffset() == timedelta(0)
+
+
+def test_a_machine_that_slept_asks_the_database_anew(engine: Engine) -> None:
+    counted = [0.0]
+    clock = DatabaseClock(engine, count=lambda: counted[0])
+    before = clock()
+    counted[0] += 3600
+
+    assert clock() - before < timedelta(minutes=1)
+
+
+def test_of_an_answer_that_took_long_nobody_knows_which_moment_it_means(engine: Engine) -> None:
+    counted = iter([0.0, 0.0, 0.0, 0.0, 100.0, 100.0, 100.0, 109.0, 109.0])
+    clock = DatabaseClock(engine, count=lambda: next(counted))
+    before = clock()
+
+    assert clock() - before == timedelta(seconds=109)
 
 
 def test_a_database_that_is_away_for_a_while_does_not_stop_the_clock(engine: Engine) -> None:

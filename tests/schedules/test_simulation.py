@@ -14,7 +14,7 @@ from tests.sizes import size
 
 S = DeliveryState
 
-PARTS = 10
+PARTS = 5
 """So that several processes can share the seeds."""
 
 SEEDS = size(ci=1_000, long=50_000)

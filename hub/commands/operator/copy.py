@@ -242,6 +242,7 @@ def _copy(hub: Hub, target: Engine) -> list[Compared] | None:
     _prepare(target, move)
     try:
         with _trouble_of(hub.engine, target), terminal.progress(_("Copying")) as told, writing(target) as there:
+            _take_time(there)
             _alone(there)
             if move is not None and moving.has_arrived(there, move.copy):
                 return None
@@ -280,6 +281,7 @@ def _prepare(target: Engine, move: Move | None) -> None:
         if present is not None:
             require_current(target)
             with reading(target) as there:
+                _take_time(there)
                 _require_ours(there, target, move)
         elif move is not None:
             _require_same(target, move)
@@ -355,6 +357,13 @@ def _require_empty(there: Session, target: Engine) -> None:
                 names=", ".join(one.name for one in alive),
             )
         )
+
+
+def _take_time(there: Session) -> None:
+    """While a large table is read over here, the other side stands idle, and shall not be hung up for it."""
+    from sqlalchemy import text
+
+    there.connection().execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
 
 
 def _alone(there: Session) -> None:
