@@ -250,7 +250,7 @@ ANOTHER_DATABASE: Final = frozenset({"42501", "42P01", "42703"})
 
 def _of_meeting(request: Request, error: Exception) -> Response:
     """Somebody else was at the same thing at the very same moment, and came first."""
-    log.warning("outcome=met-another: %s", type(error).__name__)
+    log.warning(line(outcome="met-another", error=type(error).__name__))
     sentence = _(
         "Somebody else changed this at the same moment. Nothing of yours was kept: look at it again, then try again."
     )
