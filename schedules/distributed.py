@@ -10,10 +10,11 @@ import os
 import platform
 import threading
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from procrastinate import App, PsycopgConnector
 from procrastinate.worker import Worker as BellWorker
@@ -62,7 +63,8 @@ class Distributed(Engine):
         """When the bell last worked."""
         self._clock_off = False
         self._outdated: DatabaseTrouble | None = None
-        self._runner: asyncio.Runner | None = None
+        self._runner = asyncio.Runner()
+        self._steps = ThreadPoolExecutor(1, thread_name_prefix="relais-steps")
         self._app: App | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._told: asyncio.Event | None = None
@@ -183,9 +185,6 @@ class Distributed(Engine):
             await pool.open(wait=True, timeout=OPENING)
             await app.open_async(pool)
             yield app
-
-    async def _open(self, app: App) -> None:
-        await app.open_async()
 
     async def _answer(self, app: App, *, wait: bool) -> None:
         """Run Procrastinate's own worker until told to stop, or, without `wait`, until no bell is left."""
@@ -313,10 +312,10 @@ class Distributed(Engine):
         self.tell_to_stop()
         if self._thread is not None:
             self._thread.join()
-        if self._runner is not None:
-            with self._runner as runner:
-                if self._app is not None:
-                    runner.run(self._app.close_async())
+        if self._app is not None:
+            self._step(self._close(self._app))
+            self._steps.submit(self._runner.close).result()
+        self._steps.shutdown()
         self._finish()
         if self._present_at is not None:
             with contextlib.suppress(Exception), writing(self.hub.engine) as session:
@@ -326,18 +325,29 @@ class Distributed(Engine):
 
     def run_due(self) -> int:
         """Ring, let the bells be heard until none is left, and again until there is nothing more to find."""
-        if self._runner is None:
-            self._runner, self._app = asyncio.Runner(), self._build()
-            self._runner.run(self._open(self._app))
-        assert self._app is not None
+        if self._app is None:
+            self._app = self._build()
+            self._step(self._open(self._app))
         done = 0
         while True:
             self.worker.write_down()
             self._found = 0
             if self.agenda().due:
                 self.wake()
-                self._runner.run(self._answer(self._app, wait=False))
+                self._step(self._answer(self._app, wait=False))
                 self.worker.finish()
             if not self._found:
                 return done
             done += self._found
+
+    def _step(self, step: Coroutine[Any, Any, None]) -> None:
+        """Run one step in a thread of its own: who calls may have a loop running in theirs."""
+        self._steps.submit(self._runner.run, step).result()
+
+    @staticmethod
+    async def _open(app: App) -> None:
+        await app.open_async()
+
+    @staticmethod
+    async def _close(app: App) -> None:
+        await app.close_async()
