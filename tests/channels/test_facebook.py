@@ -35,6 +35,7 @@ from channels.base import (
     Unreachable,
 )
 from channels.facebook import FacebookRules, exchange_user_token, list_pages
+from channels.facebook_calls import CODES, EITHER
 from channels.sandbox import faults
 from channels.sandbox.faults import Fault, graph_error, named
 from tests.channels.facebook_stage import BRETAGNE, NOON, PAGE_ID, PNG, SECRET, PageStage
@@ -266,6 +267,7 @@ def test_a_link_alone_is_a_post(page: PageStage) -> None:
 # --- What goes wrong: every row of the table of codes -----------------------------------------------
 
 TEMPORARY = [(1, None), (1, 99), (2, None), (1363047, None), (100, 1363047), (1609010, None), (100, 1609010)]
+TEMPORARY += [(506, None)]
 RATE = [(4, None), (17, None), (17, 2446079), (32, None), (341, None), (613, None), (613, 1996), (80001, None)]
 RATE += [(80002, None)]
 AUTHORISATION = [(3, None), (10, None), (102, None), (104, None), (190, None), (190, 2069032)]
@@ -276,7 +278,8 @@ BLOCK = [(368, None), (368, 1390008), (100, 1404112), (1404112, None)]
 CONTENT = [(200, 1609008), (368, 1404082), (100, 1404102), (1404102, None), (100, 1346003), (1346003, None)]
 CONTENT += [(100, None), (100, 1487756), (100, 33), (803, None), (2500, None), (324, None), (324, 2069019)]
 CONTENT += [(100, 1366046), (1366046, None), (100, 1366051), (1366051, None), (382, None), (389, None), (6000, None)]
-CONTENT += [(6001, None), (6000, 1363019), (1363046, None), (1500, None), (100, 2061006), (2061006, None)]
+CONTENT += [(6001, None), (6000, 1363019), (1500, None), (100, 2061006), (2061006, None), (1404082, None)]
+CONTENT += [(number, None) for number in range(1363019, 1363047)] + [(1609008, None)]
 CONTENT += [(100, 1609005), (1609005, None), (960, None), (2635, None), (3001, None), (3001, 1504028)]
 
 TABLE: list[tuple[int, int | None, type[ChannelError]]] = [
@@ -286,6 +289,13 @@ TABLE: list[tuple[int, int | None, type[ChannelError]]] = [
     *((code, subcode, Blocked) for code, subcode in BLOCK),
     *((code, subcode, Refused) for code, subcode in CONTENT),
 ]
+
+
+def test_every_row_of_the_table_of_codes_is_tried() -> None:
+    tried = {(code, subcode) for code, subcode, _ in TABLE}
+
+    assert set(CODES) - tried == set()
+    assert set(EITHER) - {number for pair in tried for number in pair} == set()
 
 
 @pytest.fixture(scope="module")

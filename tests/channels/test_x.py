@@ -16,7 +16,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from channels import x_reading
+from channels import x_errors, x_reading
 from channels.base import (
     Breadth,
     ChannelError,
@@ -233,6 +233,20 @@ TABLE: list[tuple[str, int, object, type[ChannelError], str | None]] = [
         "client-forbidden",
     ),
     (
+        "an app without a project, by its reason",
+        403,
+        {**FORBIDDEN, "reason": "client-not-enrolled"},
+        Unauthorized,
+        "Forbidden",
+    ),
+    (
+        "a forbidden app without a reason",
+        403,
+        {"type": PROBLEMS + "client-forbidden"},
+        Unauthorized,
+        "client-forbidden",
+    ),
+    (
         "an app-only token",
         403,
         {"type": PROBLEMS + "unsupported-authentication"},
@@ -299,6 +313,15 @@ def test_every_answer_to_a_post_is_of_its_class(
     error = caught.value
     assert (type(error), error.status, error.code, error.trace_id) == (becomes, status, code, "t1")
     assert len(stage.sandbox.calls) == 1
+
+
+def test_every_row_of_the_table_decides_some_answer() -> None:
+    decided = {
+        next((row for row in x_errors.ROWS if x_errors._fits(row, status, body, x_errors.words_of(body))), None)
+        for _, status, body, _, _ in TABLE
+    }
+
+    assert set(x_errors.ROWS) - decided == set()
 
 
 REFUSALS = [row for row in TABLE if row[1] >= 400]

@@ -30,6 +30,7 @@ from hub.domain.delivery import (
     next_look_after_failure,
     settle,
     text_key,
+    too_late_at,
 )
 
 NOON = datetime(2026, 11, 2, 11, tzinfo=UTC)
@@ -205,11 +206,31 @@ def test_a_delivery_that_is_not_unknown_is_never_said_not_sent():
         ({"useless_after": after(hours=1)}, {"hours": 1}, None),
         ({"useless_after": after(hours=1)}, {"hours": 1, "seconds": 1}, STALE),
         ({"excused_until": after(days=3)}, {"days": 2}, None),
-        ({"excused_until": after(days=1)}, {"days": 2}, STALE),
+        ({"excused_until": after(days=2)}, {"days": 2}, None),
+        ({"excused_until": after(days=2)}, {"days": 2, "seconds": 1}, STALE),
     ],
 )
 def test_what_is_late_or_useless_does_not_go_out_by_itself(columns, now, why):
     assert lateness(delivery(**columns), after(**now), PATIENCE) == why
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {},
+        {"useless_after": after(hours=1)},
+        {"useless_after": after(hours=6)},
+        {"excused_until": after(hours=1)},
+        {"excused_until": after(hours=9)},
+        {"excused_until": after(days=3)},
+    ],
+)
+def test_it_is_known_from_which_second_on_a_delivery_is_late(columns):
+    one = delivery(**columns)
+    moment = too_late_at(one, PATIENCE)
+
+    assert lateness(one, moment - timedelta(seconds=1), PATIENCE) is None
+    assert lateness(one, moment, PATIENCE) is not None
 
 
 # --- People -------------------------------------------------------------------------------------------------
