@@ -34,6 +34,7 @@ DOORS = (
     "run",
     "migrate",
     "bench",
+    "mutants",
     "docs",
     "screenshots",
     "wheel",
