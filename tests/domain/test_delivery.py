@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from typing import Any
@@ -155,6 +156,13 @@ def test_an_unknown_outcome_is_read_back_at_once_then_at_15_s_a_minute_and_five(
     assert next_look(delivery(unknown_since=NOON), after(**now), PATIENCE) == after(**look)
 
 
+@pytest.mark.parametrize(("now", "look"), [(15, {"minutes": 5}), (239, {"minutes": 5}), (241, {"seconds": 301})])
+def test_after_the_planned_looks_the_next_is_one_that_may_say_that_nothing_was_sent(now, look):
+    hasty = replace(PATIENCE, looks=(timedelta(0), timedelta(seconds=15)))
+
+    assert next_look(delivery(unknown_since=NOON), after(seconds=now), hasty) == after(**look)
+
+
 @pytest.mark.parametrize(
     ("failed", "now", "look"),
     [
@@ -179,6 +187,7 @@ def test_a_read_that_fails_is_repeated_for_an_hour(failed, now, look):
         ({"minutes": 4, "seconds": 59}, None, {}, False),
         ({"minutes": 6}, {"minutes": 6}, {}, True),
         ({"minutes": 6}, {"minutes": 7}, {}, False),
+        ({"minutes": 6}, None, {"minutes": 6}, True),
         ({"minutes": 6}, None, {"minutes": 7}, False),
         ({"hours": 9}, {"minutes": 2}, {"seconds": 45}, True),
     ],
