@@ -372,7 +372,7 @@ def test_the_id_of_another_delivery_is_no_answer_and_the_attempt_keeps_it(room: 
 
 # --- In the hub's own words -----------------------------------------------------------------------------------
 
-TOLD = {"code": "7", "status": 499, "trace_id": "t"}
+TOLD: dict[str, Any] = {"code": "7", "status": 499, "trace_id": "t"}
 LATER = DUE + timedelta(minutes=7)
 RATE = {"kind": "rate", "until": DUE + QUARTER}
 
