@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 import traceback
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from channels import facebook_reading
 from channels.base import (
     FREE,
     Blocked,
@@ -617,6 +619,26 @@ def test_a_limit_says_until_when(page: PageStage) -> None:
     assert error.until == NOON + timedelta(minutes=7)
 
 
+@pytest.mark.parametrize("minutes", [1, 2])
+def test_a_short_wait_is_heeded_too(page: PageStage, minutes: int) -> None:
+    page.play(faults.usage(97, page=PAGE_ID, minutes=minutes))
+    page.publish(HELLO)
+
+    assert page.channel.pace.wait_until == NOON + timedelta(minutes=minutes)
+
+
+@pytest.mark.parametrize("what", ["call_count", "total_time", "total_cputime"])
+@pytest.mark.parametrize("header", ["x-page-usage", "x-app-usage"])
+def test_use_is_the_most_of_calls_time_and_work(page: PageStage, what: str, header: str) -> None:
+    use = json.dumps({"call_count": 1, "total_time": 2, "total_cputime": 3} | {what: 95})
+    page.play(Fault("headers", headers={header: use}))
+    page.publish(HELLO)
+
+    quarter = NOON + timedelta(minutes=15)
+    own, whole = Pace(wait_until=quarter, slow_until=quarter), Pace(app_wait_until=quarter, app_slow_until=quarter)
+    assert page.channel.pace == (own if header == "x-page-usage" else whole)
+
+
 def test_full_use_without_minutes_waits_a_quarter_of_an_hour(page: PageStage) -> None:
     page.play(faults.usage(95, page=PAGE_ID))
     page.publish(HELLO)
@@ -777,6 +799,40 @@ def test_a_post_whose_preview_failed_is_known_by_its_text(page: PageStage) -> No
     page.play(faults.answer({"data": [{"id": "111_9", "message": HELLO.text}]}, status=200, path="/published_posts$"))
 
     assert [one.remote_id for one in page.channel.find(HELLO, NOON)] == ["111_9"]
+
+
+def shown_with(*attachments: dict[str, Any], **columns: Any) -> dict[str, Any]:
+    """A post as Facebook lists it."""
+    return {"message": "Texte", "attachments": {"data": list(attachments)}, **columns}
+
+
+LINKED = Message("Texte", key="k1", link="https://exemple.fr/a")
+PICTURED = Message("Texte", key="k1", link="https://exemple.fr/a", pictures=(PNG,))
+OURS = {"media_type": "link", "unshimmed_url": "https://exemple.fr/a"}
+THEIRS = {"media_type": "link", "target": {"url": "https://exemple.fr/b"}}
+PHOTO = {"media_type": "photo", "url": "https://exemple.fr/c"}
+
+
+@pytest.mark.parametrize(
+    ("message", "post", "is_it"),
+    [
+        (LINKED, shown_with(OURS), True),
+        (LINKED, shown_with(THEIRS), False),
+        (LINKED, shown_with(THEIRS, OURS), True),
+        (LINKED, shown_with(), True),
+        (LINKED, shown_with(OURS, PHOTO), False),
+        (replace(LINKED, link=None), shown_with(THEIRS), True),
+        (PICTURED, shown_with(PHOTO, THEIRS, message="Texte https://exemple.fr/a"), True),
+        (PICTURED, shown_with({"type": "photo"}, message="Texte https://exemple.fr/a"), True),
+        (PICTURED, shown_with({"type": "photo"}, PHOTO, message="Texte https://exemple.fr/a"), False),
+        (replace(PICTURED, text="", link=None), {"attachments": {"data": [PHOTO]}}, True),
+        (replace(PICTURED, text="", link=None), {"message": None, "attachments": {"data": [PHOTO]}}, True),
+    ],
+)
+def test_without_a_mark_words_pictures_and_a_link_of_our_own_must_be_those(
+    message: Message, post: dict[str, Any], is_it: bool
+) -> None:
+    assert facebook_reading.same(message, post) is is_it
 
 
 def test_a_list_without_end_is_not_read_for_ever(page: PageStage) -> None:

@@ -45,6 +45,7 @@ from tests.channels.x_stage import stage as on_stage
 
 HELLO = Message("Portes ouvertes & café au « lycée » de Rennes https://exemple.fr/l/k7 !", key="k7")
 LATER = NOON + timedelta(hours=1)
+END_OF_TIME = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -254,6 +255,7 @@ TABLE: list[tuple[str, int, object, type[ChannelError], str | None]] = [
         "unsupported-authentication",
     ),
     ("a suspended user", 403, {"type": PROBLEMS + "user-suspended"}, Unauthorized, "user-suspended"),
+    ("the same, with a slash", 403, {"type": PROBLEMS + "user-suspended/"}, Unauthorized, "user-suspended"),
     ("a 403 from a gateway", 403, "<html></html>", Uncertain, None),
     ("nothing there", 404, {"errors": [{"message": "Not found", "code": 34}]}, Refused, "34"),
     ("nothing there, without words", 404, None, Refused, None),
@@ -366,6 +368,8 @@ def unix(moment: datetime) -> str:
         ({"x-rate-limit-remaining": "0", "x-rate-limit-reset": unix(LATER)}, LATER),
         ({"x-rate-limit-reset": unix(LATER)}, LATER),
         ({"x-rate-limit-remaining": "0", "x-rate-limit-reset": unix(NOON - timedelta(hours=1))}, None),
+        ({"x-rate-limit-remaining": "0", "x-rate-limit-reset": unix(NOON)}, None),
+        ({"x-rate-limit-remaining": "0", "x-rate-limit-reset": "253402300799"}, END_OF_TIME),
         ({"x-rate-limit-remaining": "0", "x-rate-limit-reset": "soon"}, None),
         ({"x-rate-limit-remaining": "0", "x-rate-limit-reset": "9" * 30}, None),
         ({"x-rate-limit-remaining": "57", "x-rate-limit-reset": unix(LATER)}, None),
@@ -386,6 +390,8 @@ def unix(moment: datetime) -> str:
         "used up",
         "only the reset",
         "in the past",
+        "now",
+        "at the end of all time",
         "no number",
         "beyond all time",
         "not used up",
@@ -433,6 +439,23 @@ def test_hours_of_the_app_are_told_from_minutes_of_the_account(stage: Stage) -> 
     assert stage.channel.pace == Pace(wait_until=NOON + timedelta(minutes=9), app_wait_until=LATER)
 
 
+def test_a_limit_of_which_something_is_left_lets_nobody_wait(stage: Stage) -> None:
+    windows = ("x-rate-limit", "x-user-limit-24hour", "x-app-limit-24hour")
+    left = {f"{window}-remaining": "1" for window in windows} | {f"{window}-reset": unix(LATER) for window in windows}
+    stage.sandbox.faults.add(faults.Fault("headers", headers=left))
+
+    stage.publish(HELLO)
+
+    assert stage.channel.pace == Pace()
+
+
+def days_used_up(own: datetime, of_the_app: datetime) -> dict[str, str]:
+    """The headers of an account and an app that may both say no more today."""
+    ends = {"x-user-limit-24hour": own, "x-app-limit-24hour": of_the_app}
+    used_up = {f"{window}-remaining": "0" for window in ends}
+    return used_up | {f"{window}-reset": unix(end) for window, end in ends.items()}
+
+
 @pytest.mark.parametrize(
     ("headers", "breadth"),
     [
@@ -441,6 +464,9 @@ def test_hours_of_the_app_are_told_from_minutes_of_the_account(stage: Stage) -> 
         ({"x-user-limit-24hour-remaining": "0", "x-user-limit-24hour-reset": unix(LATER)}, Breadth.ACCOUNT),
         ({"x-app-limit-24hour-remaining": "0", "x-app-limit-24hour-reset": unix(LATER)}, Breadth.APP),
         ({"x-rate-limit-remaining": "57", "x-app-limit-24hour-reset": unix(LATER)}, Breadth.APP),
+        ({"retry-after": "3600"}, Breadth.ACCOUNT),
+        (days_used_up(LATER, LATER + timedelta(hours=1)), Breadth.APP),
+        (days_used_up(LATER + timedelta(hours=1), LATER), Breadth.ACCOUNT),
     ],
 )
 def test_the_limit_of_the_app_holds_for_all_its_accounts(
@@ -830,6 +856,21 @@ def test_a_post_that_x_does_not_speak_of_is_absent(stage: Stage) -> None:
     stage.sandbox.faults.add(faults.answer({"meta": {"result_count": 0}}, status=200))
 
     assert stage.channel.figures([Receipt("4194304")]).by_post == {}
+
+
+def test_a_refusal_among_figures_is_told_by_its_post_and_the_last_part_of_its_kind() -> None:
+    told = x_reading.refusals(
+        [
+            {"resource_id": "1", "value": "9", "type": "https://api.x.com/2/problems/not-found"},
+            {"value": "2", "type": "a/b"},
+            {"value": "2", "type": "a/later"},
+            {"resource_id": "3"},
+            {"type": "a/nobody"},
+            "odd",
+        ]
+    )
+
+    assert told == {"1": "not-found", "2": "b", "3": "not given", "": "nobody"}
 
 
 # --- Taking down ----------------------------------------------------------------------------------------
