@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -181,6 +181,61 @@ def test_what_happens_between_looking_and_beginning_is_noticed(room: Room, claim
 
     assert begin(room, ready) is None
     assert room.attempts(claim.delivery_id) == []
+
+
+def elsewhere(room: Room) -> dict[str, Any]:
+    """Of the same words, on another account."""
+    return {"account_id": room.stage.accounts["national"]}
+
+
+def words(room: Room, claim: Claim) -> dict[str, Any]:
+    """Of the same words."""
+    return {"text_key": room.delivery(claim.delivery_id).text_key}
+
+
+def of_another_post(room: Room) -> dict[str, Any]:
+    """Of another post, and just gone out."""
+    other = room.approve_one("Autre chose", when=datetime(2026, 11, 9, 18))  # noqa: DTZ001
+    return {"post_id": room.delivery(other).post_id, "sent_at": room.clock(), "remote_id": "9"}
+
+
+def hold_and_release(room: Room) -> None:
+    """A stop that is over."""
+    room.hold()
+    room.release()
+
+
+OF_NO_CONCERN: dict[str, Callable[[Room, Claim], object]] = {
+    "a hold that is over": lambda room, _claim: hold_and_release(room),
+    "another account is being spoken for": lambda room, claim: twin(room, claim, S.SENDING, **elsewhere(room)),
+    "its twin waits": lambda room, claim: twin(room, claim, S.WAITING, **words(room, claim)),
+    "nobody knows what became of other words": lambda room, claim: twin(room, claim, S.UNKNOWN),
+    "a sibling went out on another account": lambda room, claim: twin(
+        room, claim, S.SENT, sent_at=room.clock(), remote_id="9", **elsewhere(room)
+    ),
+    "another post went out": lambda room, claim: twin(room, claim, S.SENT, **of_another_post(room)),
+    "another one of the account is claimed": lambda room, claim: twin(room, claim, S.CLAIMED),
+    "another account has that id": lambda room, claim: twin(
+        room, claim, S.SENT, sent_at=room.clock(), remote_id=OK.remote_id, **elsewhere(room)
+    ),
+}
+
+
+@pytest.mark.parametrize("what", OF_NO_CONCERN)
+def test_what_is_of_no_concern_to_it_does_not_send_it_the_long_way(room: Room, claim: Claim, what: str) -> None:
+    OF_NO_CONCERN[what](room, claim)
+
+    work = begun(room, claim)
+
+    assert record(room, work, OK) is S.SENT
+
+
+def test_it_is_begun_in_the_last_second_of_the_lease(room: Room, claim: Claim) -> None:
+    ready = look(room, claim)
+    assert ready is not None
+    room.clock.at += room.hub.patience.lease - timedelta(seconds=1)
+
+    assert begin(room, ready) is not None
 
 
 SEEN_BY_LOOKING: dict[str, Callable[[Room, Claim], object]] = {
