@@ -835,6 +835,26 @@ def test_without_a_mark_words_pictures_and_a_link_of_our_own_must_be_those(
     assert facebook_reading.same(message, post) is is_it
 
 
+def test_the_links_of_a_post_are_those_beside_it_wherever_facebook_tells_them() -> None:
+    wrapped = "https://l.facebook.com/l.php?u=https%3A%2F%2Fexemple.fr%2Fe%3Fx%3D1&h=y"
+    post = shown_with(
+        PHOTO,
+        {"type": "photo", "url": "https://exemple.fr/c"},
+        OURS,
+        {"media_type": "link", "url": "https://exemple.fr/?u=elsewhere", "unshimmed_url": 7},
+        THEIRS,
+        {"media_type": "album", "subattachments": {"data": [{"type": "share", "url": wrapped}]}},
+        {"media_type": "link", "url": "", "target": None},
+    )
+
+    assert facebook_reading._links(post) == [
+        "https://exemple.fr/a",
+        "https://exemple.fr/?u=elsewhere",
+        "https://exemple.fr/b",
+        "https://exemple.fr/e?x=1",
+    ]
+
+
 def test_a_list_without_end_is_not_read_for_ever(page: PageStage) -> None:
     endless = {"data": [], "paging": {"next": "x", "cursors": {"after": "a"}}}
     page.play(faults.answer(endless, status=200, path="/published_posts$", times=None))
