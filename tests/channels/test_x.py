@@ -343,6 +343,30 @@ def test_every_refusal_of_a_reading_is_of_the_same_class(
     assert (type(caught.value), caught.value.code) == (becomes, code)
 
 
+@pytest.mark.parametrize(
+    ("status", "body", "words"),
+    [
+        (401, None, "X does not accept the account's keys (401)."),
+        (402, {"detail": "no credits"}, "The credits for X are used up (402): no credits"),
+        (404, {"errors": [{"detail": "gone"}]}, "X does not know this (404): gone"),
+        (429, {}, "X asks to wait (429)."),
+        (400, {"detail": "Bad.", "errors": [{"message": "text", "detail": "-"}]}, "X refused it (400): Bad. text"),
+        (499, ["odd"], "X refused it (499)."),
+        (500, None, "X gave no usable answer (500)."),
+        (302, {"errors": [{}, "odd"]}, "X gave no usable answer (302)."),
+    ],
+)
+def test_a_refusal_is_told_in_words_with_those_of_x_behind(status: int, body: Any, words: str) -> None:
+    assert str(x_errors.error_of(status, {}, body, now=NOON)) == words
+
+
+def test_a_refusal_is_known_by_its_kind_title_reason_and_detail() -> None:
+    body = {"type": "https://x/kind", "title": "Title", "reason": "why", "detail": "Words."}
+
+    assert x_errors.words_of(body) == "kind Title why Words."
+    assert x_errors.words_of({}).strip() == x_errors.words_of("no JSON") == ""
+
+
 def test_only_the_refusal_of_a_repeat_is_called_a_duplicate(stage: Stage) -> None:
     stage.publish(HELLO)
     with pytest.raises(Uncertain) as repeated:

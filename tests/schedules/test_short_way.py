@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -17,7 +17,7 @@ from hub.domain.post import Approval, Post, PostDestination, PostState
 from hub.services import attempting, connecting, delivering
 from hub.services.attempting import Ready
 from hub.services.delivering import Claim, Work
-from tests.schedules.conftest import DUE, Room
+from tests.schedules.conftest import DUE, Room, wall
 
 S = DeliveryState
 OK = Outcome(OutcomeKind.OK, remote_id="1002_77", url="https://example.org/77", trace_id="t")
@@ -25,7 +25,8 @@ OK = Outcome(OutcomeKind.OK, remote_id="1002_77", url="https://example.org/77", 
 
 @pytest.fixture
 def claim(room: Room) -> Claim:
-    """An ordinary delivery, claimed."""
+    """An ordinary delivery, claimed, beside one of another post that is approved as well."""
+    room.approve_one("Un autre jour", when=wall(9, 18))
     room.approve_one()
     room.clock.at = DUE
     return claimed(room)
@@ -195,7 +196,7 @@ def words(room: Room, claim: Claim) -> dict[str, Any]:
 
 def of_another_post(room: Room) -> dict[str, Any]:
     """Of another post, and just gone out."""
-    other = room.approve_one("Autre chose", when=datetime(2026, 11, 9, 18))  # noqa: DTZ001
+    other = room.approve_one("Autre chose", when=wall(9, 18))
     return {"post_id": room.delivery(other).post_id, "sent_at": room.clock(), "remote_id": "9"}
 
 
