@@ -231,12 +231,13 @@ def test_what_is_of_no_concern_to_it_does_not_send_it_the_long_way(room: Room, c
     assert record(room, work, OK) is S.SENT
 
 
-def test_it_is_begun_in_the_last_second_of_the_lease(room: Room, claim: Claim) -> None:
+def test_it_is_begun_in_the_last_second_of_the_lease_which_then_begins_anew(room: Room, claim: Claim) -> None:
     ready = look(room, claim)
     assert ready is not None
     room.clock.at += room.hub.patience.lease - timedelta(seconds=1)
 
     assert begin(room, ready) is not None
+    assert room.delivery(claim.delivery_id).lease_until == room.clock() + room.hub.patience.lease
 
 
 SEEN_BY_LOOKING: dict[str, Callable[[Room, Claim], object]] = {
@@ -305,6 +306,15 @@ def test_an_end_that_is_not_an_ordinary_one_is_left_to_the_long_way(room: Room, 
 
     assert record(room, work, outcome) is None
     assert (room.state(claim.delivery_id), room.outcomes(claim.delivery_id)) == (state, [None])
+
+
+def test_once_it_is_out_nothing_is_left_of_why_it_waited(room: Room, claim: Claim) -> None:
+    change(room, claim, reason="All of today's posts are used up.", setbacks=2)
+
+    record(room, begun(room, claim), OK)
+
+    found = room.delivery(claim.delivery_id)
+    assert (found.state, found.reason, found.setbacks) == (S.SENT, None, 0)
 
 
 def test_a_second_try_goes_the_long_way_also_when_it_went_well(room: Room, claim: Claim) -> None:
