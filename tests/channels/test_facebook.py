@@ -37,7 +37,7 @@ from channels.base import (
     Unreachable,
 )
 from channels.facebook import FacebookRules, exchange_user_token, list_pages
-from channels.facebook_calls import CODES, EITHER
+from channels.facebook_calls import CODES, EITHER, _said, meaning
 from channels.sandbox import faults
 from channels.sandbox.faults import Fault, graph_error, named
 from tests.channels.facebook_stage import BRETAGNE, NOON, PAGE_ID, PNG, SECRET, PageStage
@@ -148,6 +148,36 @@ def test_a_draft_with_another_targeting_is_not_gone_on_with(page: PageStage) -> 
 
     assert isinstance(error, Refused)
     assert page.kept == []
+
+
+@pytest.mark.parametrize("flat", [False, True])
+def test_a_draft_for_another_place_of_the_same_kind_is_not_gone_on_with(page: PageStage, flat: bool) -> None:
+    page.sandbox.graph.posts.flat_targeting = flat
+    draft_id = page.channel.prepare(replace(GATED, targeting=replace(BRETAGNE, zips=("FR:56100",)))).draft_id
+
+    error = mistake(lambda: page.channel.prepare(replace(GATED, draft_id=draft_id)))
+
+    assert isinstance(error, Refused)
+    assert page.kept == []
+
+
+@pytest.mark.parametrize(
+    ("targeting", "pairs"),
+    [
+        (None, set()),
+        ("odd", set()),
+        ({"geo_locations": None}, set()),
+        ({"geo_locations": {"zips": [], "location_types": ["home"]}}, set()),
+        ({"location_types": ["home"], "countries": ["FR", "BE"]}, {("countries", "FR"), ("countries", "BE")}),
+        ({"geo_locations": {"countries": "FR"}, "age_min": 18}, {("countries", "FR"), ("age_min", "18")}),
+        (
+            {"geo_locations": {"regions": [{"key": "1", "name": "R"}, {"key": 2}], "cities": [{"name": "?"}]}},
+            {("regions", "1"), ("regions", "2"), ("cities", "None")},
+        ),
+    ],
+)
+def test_targeting_compares_by_kind_and_key_in_either_shape(targeting: Any, pairs: set[tuple[str, str]]) -> None:
+    assert facebook_reading.kept(targeting) == pairs
 
 
 def test_a_gated_message_without_its_draft_is_never_published(page: PageStage) -> None:
@@ -298,6 +328,28 @@ def test_every_row_of_the_table_of_codes_is_tried() -> None:
 
     assert set(CODES) - tried == set()
     assert set(EITHER) - {number for pair in tried for number in pair} == set()
+
+
+def test_what_nobody_knows_has_no_meaning_unless_it_will_pass() -> None:
+    assert (meaning(77777, None), meaning(77777, 5, transient=True)) == (None, Uncertain)
+
+
+NO_REASON = "The network reported an error without a reason."
+
+
+@pytest.mark.parametrize(
+    ("result", "words"),
+    [
+        ({"error": {"error_user_msg": "Trop long.", "message": "(#100)", "code": 100}}, "Trop long."),
+        ({"error": {"message": "(#100)", "code": 100}}, "(#100)"),
+        ({"error": {"code": 100}}, NO_REASON),
+        ({"error": "no"}, NO_REASON),
+        ("no JSON", "no JSON"),
+        (None, NO_REASON),
+    ],
+)
+def test_an_error_is_told_in_the_words_that_are_meant_for_people(result: Any, words: str) -> None:
+    assert _said(result).words == words
 
 
 @pytest.fixture(scope="module")
@@ -853,6 +905,14 @@ def test_the_links_of_a_post_are_those_beside_it_wherever_facebook_tells_them() 
         "https://exemple.fr/b",
         "https://exemple.fr/e?x=1",
     ]
+
+
+@pytest.mark.parametrize("paging", [None, {}, {"next": "x"}, {"next": "x", "cursors": {}}, {"cursors": {"after": "a"}}])
+def test_a_list_ends_where_no_next_page_is_told(page: PageStage, paging: Any) -> None:
+    page.play(faults.answer({"data": [], "paging": paging}, status=200, path="/published_posts$", times=None))
+
+    assert page.channel.find(HELLO, NOON) == []
+    assert len(page.sandbox.calls) == 1
 
 
 def test_a_list_without_end_is_not_read_for_ever(page: PageStage) -> None:

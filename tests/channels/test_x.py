@@ -724,6 +724,32 @@ def test_whatever_is_said_is_known_again(text: str, pictures: bool) -> None:
     assert x_reading.says(shown, Message(text, key="k", pictures=(PNG,) * pictures))
 
 
+@pytest.mark.parametrize(
+    ("text", "link", "is_it"),
+    [
+        ("Autres mots https://exemple.fr/l/k7", {"unwound_url": "https://exemple.fr/l/k7"}, True),
+        ("Autres mots https://exemple.fr/l/k7", {"expanded_url": "https://exemple.fr/l/k7"}, True),
+        ("Voir https://exemple.fr/l/k7", {"unwound_url": "https://exemple.fr/l/k77"}, False),
+        ("Voir https://exemple.fr/l/k7", {"expanded_url": "https://court.exemple/1"}, True),
+        ("Voir https://exemple.fr/l/autre", {"expanded_url": "https://exemple.fr/l/autre"}, True),
+        ("Voir https://exemple.fr/", {}, True),
+    ],
+)
+def test_our_mark_decides_where_we_set_one_and_it_came_back_and_words_do_elsewhere(
+    text: str, link: dict[str, str], is_it: bool
+) -> None:
+    shown = {"text": "Voir https://t.co/abc", "entities": {"urls": [{"url": "https://t.co/abc", **link}]}}
+
+    assert x_reading.says(shown, Message(text, key="k7")) is is_it
+
+
+def test_no_id_is_older_than_x() -> None:
+    assert (x_reading.id_at(datetime(2000, 1, 1, tzinfo=UTC)), x_reading.id_at(x_reading.moment_of("4194304"))) == (
+        0,
+        4194304,
+    )
+
+
 @pytest.mark.parametrize("word", ["note_tweet", "note_post"])
 def test_a_long_post_is_read_whole(stage: Stage, word: str) -> None:
     post = {"id": "4194304", "text": "Bonj…", word: {"text": "Bonjour &amp; bienvenue"}}
