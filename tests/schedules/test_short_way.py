@@ -13,10 +13,11 @@ from sqlmodel import col, select
 from hub.database import reading, writing
 from hub.domain.account import AppWait
 from hub.domain.delivery import Delivery, DeliveryState, Outcome, OutcomeKind
-from hub.domain.post import Approval, Post, PostDestination, PostState
+from hub.domain.post import Approval, Media, Post, PostDestination, PostMedia, PostState
 from hub.services import attempting, connecting, delivering
 from hub.services.attempting import Ready
 from hub.services.delivering import Claim, Work
+from hub.services.drafting import PictureOf
 from tests.schedules.conftest import DUE, Room, wall
 
 S = DeliveryState
@@ -238,6 +239,27 @@ def test_it_is_begun_in_the_last_second_of_the_lease_which_then_begins_anew(room
 
     assert begin(room, ready) is not None
     assert room.delivery(claim.delivery_id).lease_until == room.clock() + room.hub.patience.lease
+
+
+def test_it_says_its_own_pictures_in_their_order(room: Room) -> None:
+    with writing(room.hub.engine) as session:
+        for name in "abc":
+            columns: dict[str, Any] = {"mime": "image/png", "width": 1, "height": 1, "size": 1, "data": b"x"}
+            session.add(Media(id=name * 64, created_at=room.clock(), **columns))
+    room.approve_one("Un autre jour", when=wall(9, 18), pictures=[PictureOf(id="c" * 64, alt="C")])
+    room.approve_one(pictures=[PictureOf(id=name * 64, alt=name.upper()) for name in "ba"])
+    room.clock.at = DUE
+    with writing(room.hub.engine) as session:  # as if they had been written the other way round
+        own = select(PostMedia).where(col(PostMedia.alt) == "B")
+        first = session.exec(own).one()
+        session.delete(first)
+        session.flush()
+        session.add(PostMedia(**first.model_dump()))
+
+    ready = look(room, claimed(room))
+
+    assert ready is not None
+    assert [picture.alt for picture in ready.message.pictures] == ["B", "A"]
 
 
 SEEN_BY_LOOKING: dict[str, Callable[[Room, Claim], object]] = {
