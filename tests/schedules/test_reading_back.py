@@ -641,24 +641,24 @@ def given_up(room: Room, delivery: int, state: DeliveryState) -> None:
 
 
 @pytest.mark.parametrize(
-    ("other", "state"),
+    ("account", "other", "state"),
     [
-        ({"state": S.WAITING}, S.CANCELLED),
-        ({"state": S.CANCELLED}, S.REVIEW),
-        ({"state": S.WAITING, "gate_key": "D-22"}, S.REVIEW),
-        ({"state": S.WAITING, "account": "national"}, S.REVIEW),
+        ("rennes", {"state": S.WAITING}, S.CANCELLED),
+        ("rennes", {"state": S.CANCELLED}, S.REVIEW),
+        ("rennes", {"state": S.WAITING, "gate_key": "D-22"}, S.REVIEW),
+        ("national", {"state": S.WAITING}, S.REVIEW),
     ],
 )
 def test_a_delivery_that_took_its_place_keeps_it_and_the_alarm_is_raised_all_the_same(
-    room: Room, network: Watching, other: dict[str, Any], state: DeliveryState
+    room: Room, network: Watching, account: str, other: dict[str, Any], state: DeliveryState
 ) -> None:
     delivery, work = frozen(room)
     given_up(room, delivery, S.CANCELLED)
-    account = {"account_id": room.stage.accounts[other.pop("account", "rennes")]}
+    columns = {"account_id": room.stage.accounts[account], **other}
     with writing(room.hub.engine) as session:
         own = session.get(Delivery, delivery)
         assert own is not None
-        session.add(Delivery(**(own.model_dump(exclude={"id"}) | account | other)))
+        session.add(Delivery(**(own.model_dump(exclude={"id"}) | columns)))
 
     answers(room, work, Receipt("post-7"))
 
