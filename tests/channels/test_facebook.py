@@ -566,7 +566,9 @@ def test_a_reading_that_drips_ends_too(page: PageStage) -> None:
 def test_a_list_that_is_none_is_not_taken_for_an_empty_one(page: PageStage, body: str) -> None:
     page.play(Fault("answer", path="/published_posts$", status=200, body=body))
 
-    assert isinstance(mistake(lambda: page.channel.find(HELLO, NOON)), Unreachable)
+    error = mistake(lambda: page.channel.find(HELLO, NOON))
+
+    assert (type(error), str(error)) == (Unreachable, "Facebook's answer holds no list.")
 
 
 ODD = [
@@ -919,7 +921,9 @@ def test_a_list_without_end_is_not_read_for_ever(page: PageStage) -> None:
     endless = {"data": [], "paging": {"next": "x", "cursors": {"after": "a"}}}
     page.play(faults.answer(endless, status=200, path="/published_posts$", times=None))
 
-    assert isinstance(mistake(lambda: page.channel.find(HELLO, NOON)), Unreachable)
+    error = mistake(lambda: page.channel.find(HELLO, NOON))
+
+    assert (type(error), str(error)) == (Unreachable, "Facebook's list does not come to an end.")
 
 
 # --- Figures --------------------------------------------------------------------------------------------

@@ -743,6 +743,23 @@ def test_our_mark_decides_where_we_set_one_and_it_came_back_and_words_do_elsewhe
     assert x_reading.says(shown, Message(text, key="k7")) is is_it
 
 
+@pytest.mark.parametrize(
+    ("parts", "number"),
+    [
+        ({}, 0),
+        ({"attachments": {"media_keys": ["3_1", "3_2"]}}, 2),
+        ({"attachments": {"media_keys": ["3_1"]}, "entities": {"urls": [{"media_key": "3_1"}] * 2}}, 1),
+        ({"attachments": "odd", "entities": {"urls": [{"media_key": "3_1"}, {"url": "https://t.co/a"}]}}, 1),
+    ],
+)
+def test_pictures_are_counted_by_their_keys_wherever_x_tells_them(parts: dict[str, Any], number: int) -> None:
+    shown = {"text": "Bonjour", **parts}
+
+    assert [
+        count for count in range(4) if x_reading.says(shown, Message("Bonjour", key="k", pictures=(PNG,) * count))
+    ] == [number]
+
+
 def test_no_id_is_older_than_x() -> None:
     assert (x_reading.id_at(datetime(2000, 1, 1, tzinfo=UTC)), x_reading.id_at(x_reading.moment_of("4194304"))) == (
         0,

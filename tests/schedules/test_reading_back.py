@@ -615,6 +615,7 @@ def test_what_was_given_up_and_proves_to_be_live_goes_to_a_person(
     room: Room, network: Watching, state: DeliveryState
 ) -> None:
     delivery, work = frozen(room)
+    room.approve_one("Autre chose", when=wall(9, 18))
     given_up(room, delivery, state)
 
     told = answers(room, work, Receipt("post-7"))

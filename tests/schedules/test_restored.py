@@ -96,6 +96,18 @@ def test_a_doubt_is_written_down_as_a_try_that_nobody_knows_the_outcome_of(room:
         assert attempt.detail == found.reason == "The database was restored from a backup: it may have gone out since."
 
 
+def test_only_what_had_not_gone_out_in_the_backup_is_doubted(room: Room) -> None:
+    sent = room.approve_one("Parti")
+    room.run_at(DUE)
+    withdrawn = room.approve_one("Retiré", when=wall(3, 19))
+    room.withdraw(withdrawn)
+
+    with writing(room.hub.engine) as session:
+        number = reconciling.doubt(session, backup_from=DUE, at=DUE + timedelta(hours=3))
+
+    assert (number, room.state(sent), room.state(withdrawn)) == (0, S.SENT, S.CANCELLED)
+
+
 def test_a_backup_from_the_future_is_refused(room: Room) -> None:
     with writing(room.hub.engine) as session, pytest.raises(Invalid) as refused:
         holding.restored(
