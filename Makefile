@@ -14,7 +14,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help install check lint types floors house test test-all prove demo run migrate bench docs screenshots wheel catalogues lock
+.PHONY: help install check lint types floors house test test-all prove demo run migrate bench mutants docs screenshots wheel catalogues lock
 
 help: ## List the doors
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -76,6 +76,21 @@ migrate: install ## Bring the database here up to this version (the same as: rel
 bench: install ## Measure (ratios, see bench/README.md)
 	@for file in $(BENCHES); do $(BIN)/python -m bench.$$(basename $$file .py) || exit 1; done
 	@if [ -z "$(BENCHES)" ]; then echo "There is no bench yet; bench/README.md says how to write one."; fi
+
+# Of hub/services/delivering.py, what an answer means and what becomes of it; of the other rooms, all (docs/mutants.md).
+OUTCOMES := outcome_of record _close _linked_elsewhere _late_answer _alarm _alarm_if_said_before apply note_account \
+	note_failed_reading show_to_people readable
+MUTANTS := 'hub.domain.delivery.*' 'hub.services.attempting.*' 'hub.services.reconciling.*' 'channels.*' \
+	$(OUTCOMES:%='hub.services.delivering.x_%__mutmut_*')
+
+mutants: install ## Change what must never be wrong, bit by bit, and count what no test notices (an hour; docs/mutants.md)
+	@mkdir -p build
+	@folder=$$(mktemp -d); export TEMPLATE_FOLDER=$$folder PYTEST_DEBUG_TEMPROOT=$(MEMORY); \
+		$(BIN)/mutmut run --max-children 2 $(if $(ARGS),$(ARGS),$(MUTANTS)) >build/mutants.log; told=$$?; rm -r $$folder; exit $$told
+	@$(BIN)/mutmut results --all true | grep -v 'not checked' | awk -F ': ' \
+		'{ sub(/^ */, "", $$1); if ($$2 != "killed") print $$1 ": " $$2; sub(/\.[^.]*$$/, "", $$1); all[$$1]++; \
+		if ($$2 == "killed" || $$2 == "timeout") well[$$1]++ } \
+		END { for (one in all) printf "%-28s %4d of %4d noticed\n", one, well[one], all[one] }'
 
 docs: install ## Draw again what the docs show of the code: the road, the states, the commands
 	@$(BIN)/python -m tests.house.drawn

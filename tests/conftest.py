@@ -21,6 +21,9 @@ from tests import postgresql
 FOUNDED = datetime(2026, 1, 5, 8, tzinfo=UTC)
 """When the template was made."""
 
+TEMPLATE_FOLDER = "TEMPLATE_FOLDER"
+"""Where the environment may name a folder for the template: runs that start anew for every mutant make it once."""
+
 
 @pytest.fixture(autouse=True)
 def own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -36,6 +39,8 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.getbasetemp()
     if os.environ.get("PYTEST_XDIST_WORKER"):
         folder = folder.parent
+    if shared := os.environ.get(TEMPLATE_FOLDER):
+        folder = Path(shared)
     file = folder / "template.db"
     with FileLock(folder / "template.lock"):
         if not file.exists():

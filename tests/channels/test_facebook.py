@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 import traceback
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from channels import facebook_reading
 from channels.base import (
     FREE,
     Blocked,
@@ -35,6 +37,7 @@ from channels.base import (
     Unreachable,
 )
 from channels.facebook import FacebookRules, exchange_user_token, list_pages
+from channels.facebook_calls import CODES, EITHER, _said, meaning
 from channels.sandbox import faults
 from channels.sandbox.faults import Fault, graph_error, named
 from tests.channels.facebook_stage import BRETAGNE, NOON, PAGE_ID, PNG, SECRET, PageStage
@@ -145,6 +148,36 @@ def test_a_draft_with_another_targeting_is_not_gone_on_with(page: PageStage) -> 
 
     assert isinstance(error, Refused)
     assert page.kept == []
+
+
+@pytest.mark.parametrize("flat", [False, True])
+def test_a_draft_for_another_place_of_the_same_kind_is_not_gone_on_with(page: PageStage, flat: bool) -> None:
+    page.sandbox.graph.posts.flat_targeting = flat
+    draft_id = page.channel.prepare(replace(GATED, targeting=replace(BRETAGNE, zips=("FR:56100",)))).draft_id
+
+    error = mistake(lambda: page.channel.prepare(replace(GATED, draft_id=draft_id)))
+
+    assert isinstance(error, Refused)
+    assert page.kept == []
+
+
+@pytest.mark.parametrize(
+    ("targeting", "pairs"),
+    [
+        (None, set()),
+        ("odd", set()),
+        ({"geo_locations": None}, set()),
+        ({"geo_locations": {"zips": [], "location_types": ["home"]}}, set()),
+        ({"location_types": ["home"], "countries": ["FR", "BE"]}, {("countries", "FR"), ("countries", "BE")}),
+        ({"geo_locations": {"countries": "FR"}, "age_min": 18}, {("countries", "FR"), ("age_min", "18")}),
+        (
+            {"geo_locations": {"regions": [{"key": "1", "name": "R"}, {"key": 2}], "cities": [{"name": "?"}]}},
+            {("regions", "1"), ("regions", "2"), ("cities", "None")},
+        ),
+    ],
+)
+def test_targeting_compares_by_kind_and_key_in_either_shape(targeting: Any, pairs: set[tuple[str, str]]) -> None:
+    assert facebook_reading.kept(targeting) == pairs
 
 
 def test_a_gated_message_without_its_draft_is_never_published(page: PageStage) -> None:
@@ -266,6 +299,7 @@ def test_a_link_alone_is_a_post(page: PageStage) -> None:
 # --- What goes wrong: every row of the table of codes -----------------------------------------------
 
 TEMPORARY = [(1, None), (1, 99), (2, None), (1363047, None), (100, 1363047), (1609010, None), (100, 1609010)]
+TEMPORARY += [(506, None)]
 RATE = [(4, None), (17, None), (17, 2446079), (32, None), (341, None), (613, None), (613, 1996), (80001, None)]
 RATE += [(80002, None)]
 AUTHORISATION = [(3, None), (10, None), (102, None), (104, None), (190, None), (190, 2069032)]
@@ -276,7 +310,8 @@ BLOCK = [(368, None), (368, 1390008), (100, 1404112), (1404112, None)]
 CONTENT = [(200, 1609008), (368, 1404082), (100, 1404102), (1404102, None), (100, 1346003), (1346003, None)]
 CONTENT += [(100, None), (100, 1487756), (100, 33), (803, None), (2500, None), (324, None), (324, 2069019)]
 CONTENT += [(100, 1366046), (1366046, None), (100, 1366051), (1366051, None), (382, None), (389, None), (6000, None)]
-CONTENT += [(6001, None), (6000, 1363019), (1363046, None), (1500, None), (100, 2061006), (2061006, None)]
+CONTENT += [(6001, None), (6000, 1363019), (1500, None), (100, 2061006), (2061006, None), (1404082, None)]
+CONTENT += [(number, None) for number in range(1363019, 1363047)] + [(1609008, None)]
 CONTENT += [(100, 1609005), (1609005, None), (960, None), (2635, None), (3001, None), (3001, 1504028)]
 
 TABLE: list[tuple[int, int | None, type[ChannelError]]] = [
@@ -286,6 +321,35 @@ TABLE: list[tuple[int, int | None, type[ChannelError]]] = [
     *((code, subcode, Blocked) for code, subcode in BLOCK),
     *((code, subcode, Refused) for code, subcode in CONTENT),
 ]
+
+
+def test_every_row_of_the_table_of_codes_is_tried() -> None:
+    tried = {(code, subcode) for code, subcode, _ in TABLE}
+
+    assert set(CODES) - tried == set()
+    assert set(EITHER) - {number for pair in tried for number in pair} == set()
+
+
+def test_what_nobody_knows_has_no_meaning_unless_it_will_pass() -> None:
+    assert (meaning(77777, None), meaning(77777, 5, transient=True)) == (None, Uncertain)
+
+
+NO_REASON = "The network reported an error without a reason."
+
+
+@pytest.mark.parametrize(
+    ("result", "words"),
+    [
+        ({"error": {"error_user_msg": "Trop long.", "message": "(#100)", "code": 100}}, "Trop long."),
+        ({"error": {"message": "(#100)", "code": 100}}, "(#100)"),
+        ({"error": {"code": 100}}, NO_REASON),
+        ({"error": "no"}, NO_REASON),
+        ("no JSON", "no JSON"),
+        (None, NO_REASON),
+    ],
+)
+def test_an_error_is_told_in_the_words_that_are_meant_for_people(result: Any, words: str) -> None:
+    assert _said(result).words == words
 
 
 @pytest.fixture(scope="module")
@@ -502,7 +566,9 @@ def test_a_reading_that_drips_ends_too(page: PageStage) -> None:
 def test_a_list_that_is_none_is_not_taken_for_an_empty_one(page: PageStage, body: str) -> None:
     page.play(Fault("answer", path="/published_posts$", status=200, body=body))
 
-    assert isinstance(mistake(lambda: page.channel.find(HELLO, NOON)), Unreachable)
+    error = mistake(lambda: page.channel.find(HELLO, NOON))
+
+    assert (type(error), str(error)) == (Unreachable, "Facebook's answer holds no list.")
 
 
 ODD = [
@@ -605,6 +671,26 @@ def test_a_limit_says_until_when(page: PageStage) -> None:
 
     assert isinstance(error, Throttled)
     assert error.until == NOON + timedelta(minutes=7)
+
+
+@pytest.mark.parametrize("minutes", [1, 2])
+def test_a_short_wait_is_heeded_too(page: PageStage, minutes: int) -> None:
+    page.play(faults.usage(97, page=PAGE_ID, minutes=minutes))
+    page.publish(HELLO)
+
+    assert page.channel.pace.wait_until == NOON + timedelta(minutes=minutes)
+
+
+@pytest.mark.parametrize("what", ["call_count", "total_time", "total_cputime"])
+@pytest.mark.parametrize("header", ["x-page-usage", "x-app-usage"])
+def test_use_is_the_most_of_calls_time_and_work(page: PageStage, what: str, header: str) -> None:
+    use = json.dumps({"call_count": 1, "total_time": 2, "total_cputime": 3} | {what: 95})
+    page.play(Fault("headers", headers={header: use}))
+    page.publish(HELLO)
+
+    quarter = NOON + timedelta(minutes=15)
+    own, whole = Pace(wait_until=quarter, slow_until=quarter), Pace(app_wait_until=quarter, app_slow_until=quarter)
+    assert page.channel.pace == (own if header == "x-page-usage" else whole)
 
 
 def test_full_use_without_minutes_waits_a_quarter_of_an_hour(page: PageStage) -> None:
@@ -769,11 +855,75 @@ def test_a_post_whose_preview_failed_is_known_by_its_text(page: PageStage) -> No
     assert [one.remote_id for one in page.channel.find(HELLO, NOON)] == ["111_9"]
 
 
+def shown_with(*attachments: dict[str, Any], **columns: Any) -> dict[str, Any]:
+    """A post as Facebook lists it."""
+    return {"message": "Texte", "attachments": {"data": list(attachments)}, **columns}
+
+
+LINKED = Message("Texte", key="k1", link="https://exemple.fr/a")
+PICTURED = Message("Texte", key="k1", link="https://exemple.fr/a", pictures=(PNG,))
+OURS = {"media_type": "link", "unshimmed_url": "https://exemple.fr/a"}
+THEIRS = {"media_type": "link", "target": {"url": "https://exemple.fr/b"}}
+PHOTO = {"media_type": "photo", "url": "https://exemple.fr/c"}
+
+
+@pytest.mark.parametrize(
+    ("message", "post", "is_it"),
+    [
+        (LINKED, shown_with(OURS), True),
+        (LINKED, shown_with(THEIRS), False),
+        (LINKED, shown_with(THEIRS, OURS), True),
+        (LINKED, shown_with(), True),
+        (LINKED, shown_with(OURS, PHOTO), False),
+        (replace(LINKED, link=None), shown_with(THEIRS), True),
+        (PICTURED, shown_with(PHOTO, THEIRS, message="Texte https://exemple.fr/a"), True),
+        (PICTURED, shown_with({"type": "photo"}, message="Texte https://exemple.fr/a"), True),
+        (PICTURED, shown_with({"type": "photo"}, PHOTO, message="Texte https://exemple.fr/a"), False),
+        (replace(PICTURED, text="", link=None), {"attachments": {"data": [PHOTO]}}, True),
+        (replace(PICTURED, text="", link=None), {"message": None, "attachments": {"data": [PHOTO]}}, True),
+    ],
+)
+def test_without_a_mark_words_pictures_and_a_link_of_our_own_must_be_those(
+    message: Message, post: dict[str, Any], is_it: bool
+) -> None:
+    assert facebook_reading.same(message, post) is is_it
+
+
+def test_the_links_of_a_post_are_those_beside_it_wherever_facebook_tells_them() -> None:
+    wrapped = "https://l.facebook.com/l.php?u=https%3A%2F%2Fexemple.fr%2Fe%3Fx%3D1&h=y"
+    post = shown_with(
+        PHOTO,
+        {"type": "photo", "url": "https://exemple.fr/c"},
+        OURS,
+        {"media_type": "link", "url": "https://exemple.fr/?u=elsewhere", "unshimmed_url": 7},
+        THEIRS,
+        {"media_type": "album", "subattachments": {"data": [{"type": "share", "url": wrapped}]}},
+        {"media_type": "link", "url": "", "target": None},
+    )
+
+    assert facebook_reading._links(post) == [
+        "https://exemple.fr/a",
+        "https://exemple.fr/?u=elsewhere",
+        "https://exemple.fr/b",
+        "https://exemple.fr/e?x=1",
+    ]
+
+
+@pytest.mark.parametrize("paging", [None, {}, {"next": "x"}, {"next": "x", "cursors": {}}, {"cursors": {"after": "a"}}])
+def test_a_list_ends_where_no_next_page_is_told(page: PageStage, paging: Any) -> None:
+    page.play(faults.answer({"data": [], "paging": paging}, status=200, path="/published_posts$", times=None))
+
+    assert page.channel.find(HELLO, NOON) == []
+    assert len(page.sandbox.calls) == 1
+
+
 def test_a_list_without_end_is_not_read_for_ever(page: PageStage) -> None:
     endless = {"data": [], "paging": {"next": "x", "cursors": {"after": "a"}}}
     page.play(faults.answer(endless, status=200, path="/published_posts$", times=None))
 
-    assert isinstance(mistake(lambda: page.channel.find(HELLO, NOON)), Unreachable)
+    error = mistake(lambda: page.channel.find(HELLO, NOON))
+
+    assert (type(error), str(error)) == (Unreachable, "Facebook's list does not come to an end.")
 
 
 # --- Figures --------------------------------------------------------------------------------------------

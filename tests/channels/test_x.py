@@ -16,7 +16,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from channels import x_reading
+from channels import x_errors, x_reading
 from channels.base import (
     Breadth,
     ChannelError,
@@ -45,6 +45,7 @@ from tests.channels.x_stage import stage as on_stage
 
 HELLO = Message("Portes ouvertes & café au « lycée » de Rennes https://exemple.fr/l/k7 !", key="k7")
 LATER = NOON + timedelta(hours=1)
+END_OF_TIME = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -233,6 +234,20 @@ TABLE: list[tuple[str, int, object, type[ChannelError], str | None]] = [
         "client-forbidden",
     ),
     (
+        "an app without a project, by its reason",
+        403,
+        {**FORBIDDEN, "reason": "client-not-enrolled"},
+        Unauthorized,
+        "Forbidden",
+    ),
+    (
+        "a forbidden app without a reason",
+        403,
+        {"type": PROBLEMS + "client-forbidden"},
+        Unauthorized,
+        "client-forbidden",
+    ),
+    (
         "an app-only token",
         403,
         {"type": PROBLEMS + "unsupported-authentication"},
@@ -240,6 +255,7 @@ TABLE: list[tuple[str, int, object, type[ChannelError], str | None]] = [
         "unsupported-authentication",
     ),
     ("a suspended user", 403, {"type": PROBLEMS + "user-suspended"}, Unauthorized, "user-suspended"),
+    ("the same, with a slash", 403, {"type": PROBLEMS + "user-suspended/"}, Unauthorized, "user-suspended"),
     ("a 403 from a gateway", 403, "<html></html>", Uncertain, None),
     ("nothing there", 404, {"errors": [{"message": "Not found", "code": 34}]}, Refused, "34"),
     ("nothing there, without words", 404, None, Refused, None),
@@ -301,6 +317,15 @@ def test_every_answer_to_a_post_is_of_its_class(
     assert len(stage.sandbox.calls) == 1
 
 
+def test_every_row_of_the_table_decides_some_answer() -> None:
+    decided = {
+        next((row for row in x_errors.ROWS if x_errors._fits(row, status, body, x_errors.words_of(body))), None)
+        for _, status, body, _, _ in TABLE
+    }
+
+    assert set(x_errors.ROWS) - decided == set()
+
+
 REFUSALS = [row for row in TABLE if row[1] >= 400]
 
 
@@ -316,6 +341,30 @@ def test_every_refusal_of_a_reading_is_of_the_same_class(
         stage.channel.figures([Receipt("1")])
 
     assert (type(caught.value), caught.value.code) == (becomes, code)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "words"),
+    [
+        (401, None, "X does not accept the account's keys (401)."),
+        (402, {"detail": "no credits"}, "The credits for X are used up (402): no credits"),
+        (404, {"errors": [{"detail": "gone"}]}, "X does not know this (404): gone"),
+        (429, {}, "X asks to wait (429)."),
+        (400, {"detail": "Bad.", "errors": [{"message": "text", "detail": "-"}]}, "X refused it (400): Bad. text"),
+        (499, ["odd"], "X refused it (499)."),
+        (500, None, "X gave no usable answer (500)."),
+        (302, {"errors": [{}, "odd"]}, "X gave no usable answer (302)."),
+    ],
+)
+def test_a_refusal_is_told_in_words_with_those_of_x_behind(status: int, body: Any, words: str) -> None:
+    assert str(x_errors.error_of(status, {}, body, now=NOON)) == words
+
+
+def test_a_refusal_is_known_by_its_kind_title_reason_and_detail() -> None:
+    body = {"type": "https://x/kind", "title": "Title", "reason": "why", "detail": "Words."}
+
+    assert x_errors.words_of(body) == "kind Title why Words."
+    assert x_errors.words_of({}).strip() == x_errors.words_of("no JSON") == ""
 
 
 def test_only_the_refusal_of_a_repeat_is_called_a_duplicate(stage: Stage) -> None:
@@ -343,6 +392,8 @@ def unix(moment: datetime) -> str:
         ({"x-rate-limit-remaining": "0", "x-rate-limit-reset": unix(LATER)}, LATER),
         ({"x-rate-limit-reset": unix(LATER)}, LATER),
         ({"x-rate-limit-remaining": "0", "x-rate-limit-reset": unix(NOON - timedelta(hours=1))}, None),
+        ({"x-rate-limit-remaining": "0", "x-rate-limit-reset": unix(NOON)}, None),
+        ({"x-rate-limit-remaining": "0", "x-rate-limit-reset": "253402300799"}, END_OF_TIME),
         ({"x-rate-limit-remaining": "0", "x-rate-limit-reset": "soon"}, None),
         ({"x-rate-limit-remaining": "0", "x-rate-limit-reset": "9" * 30}, None),
         ({"x-rate-limit-remaining": "57", "x-rate-limit-reset": unix(LATER)}, None),
@@ -363,6 +414,8 @@ def unix(moment: datetime) -> str:
         "used up",
         "only the reset",
         "in the past",
+        "now",
+        "at the end of all time",
         "no number",
         "beyond all time",
         "not used up",
@@ -410,6 +463,23 @@ def test_hours_of_the_app_are_told_from_minutes_of_the_account(stage: Stage) -> 
     assert stage.channel.pace == Pace(wait_until=NOON + timedelta(minutes=9), app_wait_until=LATER)
 
 
+def test_a_limit_of_which_something_is_left_lets_nobody_wait(stage: Stage) -> None:
+    windows = ("x-rate-limit", "x-user-limit-24hour", "x-app-limit-24hour")
+    left = {f"{window}-remaining": "1" for window in windows} | {f"{window}-reset": unix(LATER) for window in windows}
+    stage.sandbox.faults.add(faults.Fault("headers", headers=left))
+
+    stage.publish(HELLO)
+
+    assert stage.channel.pace == Pace()
+
+
+def days_used_up(own: datetime, of_the_app: datetime) -> dict[str, str]:
+    """The headers of an account and an app that may both say no more today."""
+    ends = {"x-user-limit-24hour": own, "x-app-limit-24hour": of_the_app}
+    used_up = {f"{window}-remaining": "0" for window in ends}
+    return used_up | {f"{window}-reset": unix(end) for window, end in ends.items()}
+
+
 @pytest.mark.parametrize(
     ("headers", "breadth"),
     [
@@ -418,6 +488,9 @@ def test_hours_of_the_app_are_told_from_minutes_of_the_account(stage: Stage) -> 
         ({"x-user-limit-24hour-remaining": "0", "x-user-limit-24hour-reset": unix(LATER)}, Breadth.ACCOUNT),
         ({"x-app-limit-24hour-remaining": "0", "x-app-limit-24hour-reset": unix(LATER)}, Breadth.APP),
         ({"x-rate-limit-remaining": "57", "x-app-limit-24hour-reset": unix(LATER)}, Breadth.APP),
+        ({"retry-after": "3600"}, Breadth.ACCOUNT),
+        (days_used_up(LATER, LATER + timedelta(hours=1)), Breadth.APP),
+        (days_used_up(LATER + timedelta(hours=1), LATER), Breadth.ACCOUNT),
     ],
 )
 def test_the_limit_of_the_app_holds_for_all_its_accounts(
@@ -651,6 +724,49 @@ def test_whatever_is_said_is_known_again(text: str, pictures: bool) -> None:
     assert x_reading.says(shown, Message(text, key="k", pictures=(PNG,) * pictures))
 
 
+@pytest.mark.parametrize(
+    ("text", "link", "is_it"),
+    [
+        ("Autres mots https://exemple.fr/l/k7", {"unwound_url": "https://exemple.fr/l/k7"}, True),
+        ("Autres mots https://exemple.fr/l/k7", {"expanded_url": "https://exemple.fr/l/k7"}, True),
+        ("Voir https://exemple.fr/l/k7", {"unwound_url": "https://exemple.fr/l/k77"}, False),
+        ("Voir https://exemple.fr/l/k7", {"expanded_url": "https://court.exemple/1"}, True),
+        ("Voir https://exemple.fr/l/autre", {"expanded_url": "https://exemple.fr/l/autre"}, True),
+        ("Voir https://exemple.fr/", {}, True),
+    ],
+)
+def test_our_mark_decides_where_we_set_one_and_it_came_back_and_words_do_elsewhere(
+    text: str, link: dict[str, str], is_it: bool
+) -> None:
+    shown = {"text": "Voir https://t.co/abc", "entities": {"urls": [{"url": "https://t.co/abc", **link}]}}
+
+    assert x_reading.says(shown, Message(text, key="k7")) is is_it
+
+
+@pytest.mark.parametrize(
+    ("parts", "number"),
+    [
+        ({}, 0),
+        ({"attachments": {"media_keys": ["3_1", "3_2"]}}, 2),
+        ({"attachments": {"media_keys": ["3_1"]}, "entities": {"urls": [{"media_key": "3_1"}] * 2}}, 1),
+        ({"attachments": "odd", "entities": {"urls": [{"media_key": "3_1"}, {"url": "https://t.co/a"}]}}, 1),
+    ],
+)
+def test_pictures_are_counted_by_their_keys_wherever_x_tells_them(parts: dict[str, Any], number: int) -> None:
+    shown = {"text": "Bonjour", **parts}
+
+    assert [
+        count for count in range(4) if x_reading.says(shown, Message("Bonjour", key="k", pictures=(PNG,) * count))
+    ] == [number]
+
+
+def test_no_id_is_older_than_x() -> None:
+    assert (x_reading.id_at(datetime(2000, 1, 1, tzinfo=UTC)), x_reading.id_at(x_reading.moment_of("4194304"))) == (
+        0,
+        4194304,
+    )
+
+
 @pytest.mark.parametrize("word", ["note_tweet", "note_post"])
 def test_a_long_post_is_read_whole(stage: Stage, word: str) -> None:
     post = {"id": "4194304", "text": "Bonj…", word: {"text": "Bonjour &amp; bienvenue"}}
@@ -807,6 +923,21 @@ def test_a_post_that_x_does_not_speak_of_is_absent(stage: Stage) -> None:
     stage.sandbox.faults.add(faults.answer({"meta": {"result_count": 0}}, status=200))
 
     assert stage.channel.figures([Receipt("4194304")]).by_post == {}
+
+
+def test_a_refusal_among_figures_is_told_by_its_post_and_the_last_part_of_its_kind() -> None:
+    told = x_reading.refusals(
+        [
+            {"resource_id": "1", "value": "9", "type": "https://api.x.com/2/problems/not-found"},
+            {"value": "2", "type": "a/b"},
+            {"value": "2", "type": "a/later"},
+            {"resource_id": "3"},
+            {"type": "a/nobody"},
+            "odd",
+        ]
+    )
+
+    assert told == {"1": "not-found", "2": "b", "3": "not given", "": "nobody"}
 
 
 # --- Taking down ----------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from typing import Any
@@ -30,6 +31,7 @@ from hub.domain.delivery import (
     next_look_after_failure,
     settle,
     text_key,
+    too_late_at,
 )
 
 NOON = datetime(2026, 11, 2, 11, tzinfo=UTC)
@@ -154,6 +156,13 @@ def test_an_unknown_outcome_is_read_back_at_once_then_at_15_s_a_minute_and_five(
     assert next_look(delivery(unknown_since=NOON), after(**now), PATIENCE) == after(**look)
 
 
+@pytest.mark.parametrize(("now", "look"), [(15, {"minutes": 5}), (239, {"minutes": 5}), (241, {"seconds": 301})])
+def test_after_the_planned_looks_the_next_is_one_that_may_say_that_nothing_was_sent(now, look):
+    hasty = replace(PATIENCE, looks=(timedelta(0), timedelta(seconds=15)))
+
+    assert next_look(delivery(unknown_since=NOON), after(seconds=now), hasty) == after(**look)
+
+
 @pytest.mark.parametrize(
     ("failed", "now", "look"),
     [
@@ -178,6 +187,7 @@ def test_a_read_that_fails_is_repeated_for_an_hour(failed, now, look):
         ({"minutes": 4, "seconds": 59}, None, {}, False),
         ({"minutes": 6}, {"minutes": 6}, {}, True),
         ({"minutes": 6}, {"minutes": 7}, {}, False),
+        ({"minutes": 6}, None, {"minutes": 6}, True),
         ({"minutes": 6}, None, {"minutes": 7}, False),
         ({"hours": 9}, {"minutes": 2}, {"seconds": 45}, True),
     ],
@@ -205,11 +215,31 @@ def test_a_delivery_that_is_not_unknown_is_never_said_not_sent():
         ({"useless_after": after(hours=1)}, {"hours": 1}, None),
         ({"useless_after": after(hours=1)}, {"hours": 1, "seconds": 1}, STALE),
         ({"excused_until": after(days=3)}, {"days": 2}, None),
-        ({"excused_until": after(days=1)}, {"days": 2}, STALE),
+        ({"excused_until": after(days=2)}, {"days": 2}, None),
+        ({"excused_until": after(days=2)}, {"days": 2, "seconds": 1}, STALE),
     ],
 )
 def test_what_is_late_or_useless_does_not_go_out_by_itself(columns, now, why):
     assert lateness(delivery(**columns), after(**now), PATIENCE) == why
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {},
+        {"useless_after": after(hours=1)},
+        {"useless_after": after(hours=6)},
+        {"excused_until": after(hours=1)},
+        {"excused_until": after(hours=9)},
+        {"excused_until": after(days=3)},
+    ],
+)
+def test_it_is_known_from_which_second_on_a_delivery_is_late(columns):
+    one = delivery(**columns)
+    moment = too_late_at(one, PATIENCE)
+
+    assert lateness(one, moment - timedelta(seconds=1), PATIENCE) is None
+    assert lateness(one, moment, PATIENCE) is not None
 
 
 # --- People -------------------------------------------------------------------------------------------------

@@ -35,6 +35,7 @@ DOORS = (
     "run",
     "migrate",
     "bench",
+    "mutants",
     "docs",
     "screenshots",
     "wheel",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlmodel import col, select
@@ -23,9 +24,9 @@ from channels import (
 from channels.memory import MemoryChannel
 from hub.database import reading, writing
 from hub.domain.account import AccountState
-from hub.domain.delivery import Action, AttemptKind, DeliveryState
+from hub.domain.delivery import Action, AttemptKind, Delivery, DeliveryState
 from hub.domain.reach import Sample
-from hub.services import resolving
+from hub.services import reconciling, resolving
 from tests.schedules.conftest import DUE, Room, wall
 
 S = DeliveryState
@@ -347,6 +348,87 @@ def test_the_draft_of_a_delivery_that_waits_is_kept(room: Room) -> None:
     room.run_at(DUE)
 
     assert [message.text for message in room.channel().drafts.values()] == ["Portes ouvertes"]
+
+
+def left_over(room: Room, answer: Any, **meanwhile: Any) -> Delivery:
+    """What a delivery with a forgotten draft looks like once that was tidied up, and this was the answer."""
+    network = Drafts(now=room.clock)
+    network.fail_next(Refused("Too long."))
+    network.fail_next(Unreachable("No connection."), call="remove")
+    room.channels[room.stage.accounts["rennes"]] = network
+    delivery = room.approve_one(audience=("D-35",))
+    room.run_at(DUE)
+    room.clock.at = DUE + timedelta(minutes=30)
+    with writing(room.hub.engine) as session:
+        (leftover,) = reconciling.leftovers(session, at=room.clock())
+    taken = room.delivery(delivery)
+    assert (leftover.delivery_id, leftover.draft_id, taken.draft_id) == (delivery, "post-1", None)
+    assert (leftover.account.id, leftover.message.draft_id) == (room.stage.accounts["rennes"], "post-1")
+    with writing(room.hub.engine) as session:
+        found = session.get(Delivery, delivery)
+        assert found is not None
+        for name, value in meanwhile.items():
+            setattr(found, name, value)
+    with writing(room.hub.engine) as session:
+        reconciling.record_tidying(session, leftover, answer, at=room.clock(), patience=room.hub.patience)
+    return room.delivery(delivery)
+
+
+@pytest.mark.parametrize(
+    ("answer", "meanwhile", "draft"),
+    [
+        (None, {}, None),
+        ([], {}, None),
+        (Refused("Not yours."), {}, None),
+        (Unreachable("No connection."), {}, "post-1"),
+        (Unreachable("No connection."), {"state": S.CANCELLED}, "post-1"),
+        (Unreachable("No connection."), {"state": S.WAITING}, None),
+        (Unreachable("No connection."), {"draft_id": "post-2"}, "post-2"),
+    ],
+)
+def test_a_draft_is_taken_up_again_only_while_somebody_may_still_delete_it(
+    room: Room, answer: Any, meanwhile: dict[str, Any], draft: str | None
+) -> None:
+    found = left_over(room, answer, **meanwhile)
+
+    again = DUE + timedelta(hours=1)
+    assert (found.draft_id, found.ready_at == again) == (draft, draft == "post-1")
+
+
+def test_a_limit_met_while_tidying_lets_the_account_wait(room: Room) -> None:
+    left_over(room, Throttled("Slow down."))
+
+    assert room.account().not_before == DUE + timedelta(minutes=45)
+
+
+def test_a_draft_that_proves_to_be_live_goes_to_a_person(room: Room) -> None:
+    found = left_over(room, [Receipt("post-9")])
+
+    assert (found.state, found.draft_id) == (S.REVIEW, None)
+    assert "(post-9)" in (found.reason or "")
+
+
+def test_whoever_held_a_delivery_whose_draft_is_taken_up_holds_it_no_longer(room: Room) -> None:
+    delivery = forgotten(room)
+
+    assert room.delivery(delivery).epoch == 2
+
+
+def test_drafts_are_taken_up_a_few_at_a_time_and_the_oldest_first(room: Room) -> None:
+    made = [room.approve_one(f"N{number}", audience=("D-35",)) for number in range(3)]
+    for number, delivery in zip((2, 1, 3), made, strict=True):
+        with writing(room.hub.engine) as session:
+            found = session.get(Delivery, delivery)
+            assert found is not None
+            found.state, found.draft_id, found.ready_at = S.FAILED, f"d{delivery}", DUE + timedelta(seconds=number)
+    taken = []
+
+    for seconds in (2, 2, 3):
+        with writing(room.hub.engine) as session:
+            few = reconciling.leftovers(session, at=DUE + timedelta(seconds=seconds), limit=1)
+            taken.append([leftover.message.text for leftover in few])
+
+    assert taken == [["N1"], ["N0"], ["N2"]]
 
 
 def test_a_person_may_have_a_failed_delivery_sent_after_all(room: Room) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from channels import (
     Blocked,
+    Breadth,
     ChannelError,
     Deadline,
     Prepared,
@@ -21,12 +24,13 @@ from channels import (
 from channels.memory import MemoryChannel
 from hub.database import writing
 from hub.domain.account import Account, AccountState
-from hub.domain.delivery import DeliveryState
+from hub.domain.delivery import DeliveryState, Patience
 from hub.domain.errors import Invalid
-from hub.services import connecting
+from hub.services import connecting, delivering
 from tests.schedules.conftest import DUE, Room, wall
 
 S = DeliveryState
+QUARTER = timedelta(minutes=15)
 
 
 @pytest.mark.parametrize(
@@ -323,6 +327,12 @@ def test_a_withdrawn_post_that_was_not_sent_is_cancelled_even_if_its_account_res
 
     assert (room.state(delivery), room.delivery(delivery).reason) == (S.CANCELLED, "The post was withdrawn.")
     assert room.account().state == AccountState.RESTING
+    (entry,) = room.audit("delivery.cancel")
+    assert (entry.thing, entry.by_name, entry.after) == (
+        f"delivery:{delivery}",
+        "relais",
+        {"reason": "The post was withdrawn."},
+    )
 
 
 def test_an_answer_with_the_id_of_another_delivery_is_read_back(room: Room) -> None:
@@ -338,3 +348,90 @@ def test_an_answer_with_the_id_of_another_delivery_is_read_back(room: Room) -> N
 
     assert [room.delivery(one).remote_id for one in (first, second)] == ["post-1", "post-2"]
     assert room.delivery(second).reason == "Found on the network when reading back."
+
+
+def test_the_id_of_another_delivery_is_no_answer_and_the_attempt_keeps_it(room: Room) -> None:
+    class Repeating(MemoryChannel):
+        def publish(self, prepared: Prepared, deadline: Deadline) -> Receipt:
+            super().publish(prepared, deadline)
+            return Receipt("post-1", trace_id="t")
+
+    network = Repeating(now=room.clock)
+    network.fail_next(Unreachable("No reading."), call="find")
+    room.channels[room.stage.accounts["rennes"]] = network
+    _, second = room.approve_one("Un"), room.approve_one("Deux")
+
+    room.run_at(DUE)
+
+    found = room.delivery(second)
+    assert (found.state, found.remote_id) == (S.UNKNOWN, None)
+    assert found.reason == "The network answered with the id of another delivery."
+    (attempt,) = room.attempts(second)
+    assert (attempt.outcome, attempt.detail, attempt.remote_id, attempt.trace_id) == ("ok", None, "post-1", "t")
+
+
+# --- In the hub's own words -----------------------------------------------------------------------------------
+
+TOLD: dict[str, Any] = {"code": "7", "status": 499, "trace_id": "t"}
+LATER = DUE + timedelta(minutes=7)
+RATE = {"kind": "rate", "until": DUE + QUARTER}
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        (Receipt("1_2", "https://example.org", DUE, "t"), {"kind": "ok", "remote_id": "1_2", "url": "https://example.org"}),
+        (Refused("why", **TOLD), {"kind": "content"}),
+        (Unauthorized("why", **TOLD), {"kind": "auth"}),
+        (Throttled("why", until=LATER, breadth=Breadth.APP, **TOLD), {**RATE, "until": LATER, "breadth": "app"}),
+        (Throttled("why", breadth=Breadth.READS, **TOLD), {**RATE, "breadth": "reads", "stated": False}),
+        (Throttled("why", until=DUE, **TOLD), {**RATE, "stated": False}),
+        (Blocked("why", **TOLD), {"kind": "block", "until": DUE + timedelta(hours=6)}),
+        (Unreachable("why", **TOLD), {"kind": "not-sent"}),
+        (Uncertain("why", **TOLD), {"kind": "unknown"}),
+        (Uncertain("why", duplicate=True, **TOLD), {"kind": "duplicate"}),
+        (ChannelError("why", **TOLD), {"kind": "unknown"}),
+    ],
+)  # fmt: skip
+def test_an_answer_is_told_whole(answer: Receipt | ChannelError, outcome: dict[str, Any]) -> None:
+    said = {} if isinstance(answer, Receipt) else {"detail": "why", "code": "7", "http_status": 499}
+    usual = {"detail": "", "remote_id": None, "url": None, "until": None, "stated": True, "breadth": "account"}
+    record = {"code": None, "http_status": None, "trace_id": "t"}
+
+    assert asdict(delivering.outcome_of(answer, Patience(), at=DUE)) == usual | record | said | outcome
+
+
+def test_an_answer_without_an_id_says_so() -> None:
+    outcome = delivering.outcome_of(Receipt(""), Patience(), at=DUE)
+
+    assert (outcome.kind, outcome.detail) == ("unknown", "The network answered without an id.")
+
+
+def test_a_networks_words_are_kept_whole_but_not_endless() -> None:
+    assert delivering.readable("Été\x00 \ud83d!") == "Été ?!"
+    assert delivering.readable("é" * 501) == "é" * 500
+
+
+@pytest.mark.parametrize(
+    ("error", "rests", "waits"),
+    [
+        (Unauthorized("", code="190"), True, False),
+        (Unauthorized("", code="102/463"), True, False),
+        (Unauthorized("", status=401), True, False),
+        (Unauthorized("", code="10", status=403), False, False),
+        (Unauthorized("", code="200/190", status=400), False, False),
+        (Unauthorized(""), False, False),
+        (Throttled(""), False, True),
+        (Refused("", status=401, code="190"), False, False),
+        (Unreachable(""), False, False),
+    ],
+)
+def test_only_a_dead_token_or_the_rate_of_a_page_makes_a_failed_reading_matter_for_publishing(
+    room: Room, error: ChannelError, rests: bool, waits: bool
+) -> None:
+    with writing(room.hub.engine) as session:
+        account = connecting.get_account(session, room.stage.accounts["rennes"])
+        delivering.note_failed_reading(session, account, error, at=DUE, patience=room.hub.patience)
+
+    assert room.account().state == (AccountState.RESTING if rests else AccountState.ACTIVE)
+    assert room.account().not_before == (DUE + QUARTER if waits else None)

@@ -12,7 +12,7 @@ import pytest
 from channels import ChannelError, Deadline, Message, Prepared, Receipt, Throttled, Unauthorized, Uncertain, Unreachable
 from channels.memory import MemoryChannel
 from hub.database import writing
-from hub.domain.delivery import Action, DeliveryState
+from hub.domain.delivery import Action, Delivery, DeliveryState
 from hub.services import delivering, reconciling, resolving
 from tests.schedules.conftest import DUE, Room, wall
 
@@ -131,6 +131,149 @@ def look(
         )
 
 
+def test_a_look_asks_for_all_that_any_try_may_have_left_since_the_first_began(room: Room, network: Watching) -> None:
+    delivery = room.approve_one()
+    network.fail_next(lost())
+    network.fail_next(Uncertain("Said before.", duplicate=True))
+    room.clock.at = DUE
+    room.live_until(DUE + timedelta(minutes=5))
+    again = room.clock()
+
+    question = ask(room, delivery)
+
+    first, second = room.attempts(delivery)
+    assert (first.outcome, second.outcome) == ("unknown", "duplicate")
+    assert question == reconciling.Question(
+        delivery_id=delivery,
+        attempt_id=second.id or 0,
+        epoch=room.delivery(delivery).epoch,
+        account=question.account,
+        message=question.message,
+        since=DUE - timedelta(minutes=2),
+        deadline_at=again + timedelta(seconds=45),
+        refused_as_repeat=True,
+        unknowns=2,
+    )
+    assert (question.account.id, question.message.text) == (room.stage.accounts["rennes"], "Portes ouvertes")
+
+
+def test_those_that_wait_longest_are_looked_for_first_and_a_few_at_a_time(room: Room, network: Watching) -> None:
+    made = [room.approve_one(f"N{number}") for number in range(3)]
+    for _ in made:
+        network.fail_next(lost())
+        network.fail_next(Unreachable("No connection."), call="find")
+    room.run_at(DUE)
+    room.clock.forward(minutes=1)
+    with writing(room.hub.engine) as session:
+        for delivery, minute in zip(made, (2, 1, 3), strict=True):
+            found = session.get(Delivery, delivery)
+            assert found is not None
+            found.look_at = DUE + timedelta(seconds=minute)
+    asked = []
+
+    for _ in range(3):
+        with writing(room.hub.engine) as session:
+            few = reconciling.questions(session, at=room.clock(), patience=room.hub.patience, limit=2)
+            asked.append([question.message.text for question in few])
+
+    assert asked == [["N1", "N0"], ["N2"], []]
+
+
+def test_looks_are_counted_and_one_that_works_forgives_those_that_failed(room: Room, network: Watching) -> None:
+    delivery = room.approve_one()
+    network.fail_next(lost())
+    for _ in range(2):
+        network.fail_next(Unreachable("No connection."), call="find")
+    counted = []
+
+    for seconds in (0, 5, 15):
+        room.run_at(DUE + timedelta(seconds=seconds))
+        found = room.delivery(delivery)
+        counted.append((found.looks, found.failed_looks, found.look_at))
+
+    assert counted == [
+        (0, 1, DUE + timedelta(seconds=5)),
+        (0, 2, DUE + timedelta(seconds=15)),
+        (1, 0, DUE + timedelta(seconds=60)),
+    ]
+
+
+def test_what_is_found_counts_from_the_moment_at_which_the_network_showed_it(room: Room, network: Watching) -> None:
+    delivery = room.approve_one()
+    network.fail_next(lost())
+    room.run_at(DUE)
+    room.clock.at = DUE + timedelta(minutes=3)
+    shown = Receipt("post-8", "https://example.org/8", DUE + timedelta(seconds=2))
+
+    look(room, ask(room, delivery), [shown], began_at=room.clock())
+
+    found = room.delivery(delivery)
+    assert (found.state, found.remote_id, found.url) == (S.SENT, "post-8", "https://example.org/8")
+    assert (found.sent_at, found.next_sample_at) == (shown.posted_at, DUE + timedelta(hours=1, seconds=2))
+
+
+def test_a_post_of_unknown_moment_counts_from_the_look_that_found_it(room: Room, network: Watching) -> None:
+    delivery = room.approve_one()
+    network.fail_next(lost())
+    room.run_at(DUE)
+    room.clock.at = DUE + timedelta(minutes=3)
+
+    look(room, ask(room, delivery), [Receipt("post-8")], began_at=room.clock())
+
+    assert room.delivery(delivery).sent_at == DUE + timedelta(minutes=3)
+
+
+@pytest.mark.parametrize(("tries", "state"), [(4, S.WAITING), (5, S.REVIEW)])
+def test_after_five_tries_that_nobody_knows_of_a_person_looks(
+    room: Room, network: Watching, tries: int, state: DeliveryState
+) -> None:
+    delivery = room.approve_one()
+    network.fail_next(lost())
+    room.run_at(DUE)
+    room.clock.at = DUE + timedelta(minutes=6)
+    question = replace(ask(room, delivery), unknowns=tries)
+
+    told = look(room, question, [], began_at=room.clock())
+
+    reason = {
+        S.WAITING: "Not found on the network; it will be sent again.",
+        S.REVIEW: "After 5 tries nobody knows whether it is out. Look at the page, then decide.",
+    }
+    assert (told, room.delivery(delivery).reason) == (state, reason[state])
+
+
+def test_a_repeat_that_is_not_found_is_told_to_a_person_in_words(room: Room, network: Watching) -> None:
+    delivery = room.approve_one()
+    network.fail_next(Uncertain("Said before.", duplicate=True))
+    room.run_at(DUE)
+    room.clock.at = DUE + timedelta(minutes=6)
+
+    look(room, ask(room, delivery), [], began_at=room.clock())
+
+    assert (room.state(delivery), room.delivery(delivery).reason) == (
+        S.REVIEW,
+        "The network refuses it as a repeat, and it was not found there. Look at the page, then decide.",
+    )
+
+
+def test_every_verdict_of_reading_back_is_noted_and_a_look_without_one_is_not(room: Room, network: Watching) -> None:
+    delivery = room.approve_one()
+    network.fail_next(lost())
+    room.run_at(DUE)
+    before = room.audit("delivery.read-back")
+    room.clock.at = DUE + timedelta(minutes=6)
+
+    look(room, ask(room, delivery), [Receipt("post-8")], began_at=room.clock())
+
+    (entry,) = room.audit("delivery.read-back")
+    assert (before, entry.thing, entry.by_name, entry.at) == ([], f"delivery:{delivery}", "relais", room.clock())
+    assert entry.after == {
+        "state": "sent",
+        "remote_id": "post-8",
+        "reason": "Found on the network when reading back.",
+    }
+
+
 def test_several_matches_are_for_a_person_to_tell_apart(room: Room, network: Watching) -> None:
     delivery = room.approve_one()
     room.clock.at = DUE
@@ -215,6 +358,8 @@ def test_a_read_limit_that_lasts_too_long_leaves_it_to_a_person(room: Room, netw
         "The network could not be read back: it asks us to wait until 2026-11-04 17:00 UTC. "
         "Look at the page yourself, then decide."
     )
+    (entry,) = room.audit("delivery.read-back")
+    assert (entry.thing, entry.at) == (f"delivery:{delivery}", DUE + timedelta(hours=1))
 
 
 def test_use_that_is_nearly_up_after_a_look_lets_the_account_wait(room: Room, network: Watching) -> None:
@@ -442,6 +587,92 @@ def test_an_answer_before_it_is_sent_again_spares_the_second_call(room: Room, ne
 
     assert (waiting, room.state(delivery), room.delivery(delivery).remote_id) == (S.WAITING, S.SENT, "post-7")
     assert network.calls.count("publish") == 0
+    assert room.delivery(delivery).reason == "Found on the network when reading back."
+    (entry,) = room.audit("delivery.late-answer")
+    assert (entry.thing, entry.by_name) == (f"delivery:{delivery}", "relais")
+    assert entry.after == {"state": "sent", "remote_id": "post-7"}
+
+
+def test_an_answer_takes_the_delivery_out_of_the_hands_of_whoever_claimed_it_again(
+    room: Room, network: Watching
+) -> None:
+    delivery, work = frozen(room)
+    room.hold()
+    room.live_until(DUE + timedelta(minutes=10))
+    room.release()
+    with writing(room.hub.engine) as session:
+        (again,) = delivering.claim(session, at=room.clock(), owner="own", patience=room.hub.patience)
+
+    answers(room, work, Receipt("post-7"))
+    with writing(room.hub.engine) as session:
+        opened = delivering.open_attempt(session, again, at=room.clock(), patience=room.hub.patience)
+
+    assert (opened, room.state(delivery), room.delivery(delivery).epoch) == (None, S.SENT, again.epoch + 1)
+
+
+@pytest.mark.parametrize("state", [S.CANCELLED, S.FAILED])
+def test_what_was_given_up_and_proves_to_be_live_goes_to_a_person(
+    room: Room, network: Watching, state: DeliveryState
+) -> None:
+    delivery, work = frozen(room)
+    room.approve_one("Autre chose", when=wall(9, 18))
+    given_up(room, delivery, state)
+
+    told = answers(room, work, Receipt("post-7"))
+
+    found = room.delivery(delivery)
+    assert (told, found.state, found.epoch, found.remote_id) == (None, S.REVIEW, work.epoch + 2, None)
+    assert found.reason == (
+        "It is on the network after all (post-7). Tell that it was found there, then take it down if need be."
+    )
+    (entry,) = room.audit("delivery.duplicate")
+    assert (entry.thing, entry.by_name, entry.after) == (
+        f"delivery:{delivery}",
+        "relais",
+        {"linked": None, "also": "post-7"},
+    )
+
+
+def given_up(room: Room, delivery: int, state: DeliveryState) -> None:
+    """Nobody waits for it any more, nor for the answer of the try."""
+    with writing(room.hub.engine) as session:
+        found = session.get(Delivery, delivery)
+        assert found is not None
+        found.state, found.epoch = state, found.epoch + 1
+
+
+@pytest.mark.parametrize(
+    ("account", "other", "state"),
+    [
+        ("rennes", {"state": S.WAITING}, S.CANCELLED),
+        ("rennes", {"state": S.CANCELLED}, S.REVIEW),
+        ("rennes", {"state": S.WAITING, "gate_key": "D-22"}, S.REVIEW),
+        ("national", {"state": S.WAITING}, S.REVIEW),
+    ],
+)
+def test_a_delivery_that_took_its_place_keeps_it_and_the_alarm_is_raised_all_the_same(
+    room: Room, network: Watching, account: str, other: dict[str, Any], state: DeliveryState
+) -> None:
+    delivery, work = frozen(room)
+    given_up(room, delivery, S.CANCELLED)
+    columns = {"account_id": room.stage.accounts[account], **other}
+    with writing(room.hub.engine) as session:
+        own = session.get(Delivery, delivery)
+        assert own is not None
+        session.add(Delivery(**(own.model_dump(exclude={"id"}) | columns)))
+
+    answers(room, work, Receipt("post-7"))
+
+    assert (room.state(delivery), len(room.audit("delivery.duplicate"))) == (state, 1)
+
+
+def test_an_answer_with_the_id_that_is_linked_already_is_no_alarm(room: Room, network: Watching) -> None:
+    delivery, work = frozen(room)
+    room.live_until(DUE + timedelta(minutes=10))
+
+    answers(room, work, Receipt("post-1"))
+
+    assert (room.state(delivery), room.audit("delivery.duplicate")) == (S.SENT, [])
 
 
 def test_an_answer_while_it_is_being_sent_again_raises_the_alarm_in_the_end(room: Room, network: Watching) -> None:

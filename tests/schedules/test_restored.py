@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from hub.database import writing
 from hub.domain.delivery import DeliveryState
 from hub.domain.errors import Invalid
-from hub.services import holding
+from hub.services import delivering, holding, reconciling
 from tests.schedules.conftest import DUE, Room, only_sqlite, wall
 
 S = DeliveryState
@@ -73,6 +73,39 @@ def test_what_was_due_but_never_left_goes_out_once_the_hold_ends(room: Room) -> 
 
     assert before == (S.WAITING, [])
     assert (room.state(delivery), room.shown()) == (S.SENT, ["Portes ouvertes"])
+
+
+def test_a_doubt_is_written_down_as_a_try_that_nobody_knows_the_outcome_of(room: Room) -> None:
+    before, since = room.approve_one("Avant"), room.approve_one("Depuis", when=wall(3, 19))
+    later = room.approve_one("Plus tard", when=wall(3, 21))
+    backup_from, at = DUE + timedelta(minutes=30), DUE + timedelta(hours=1)
+    with writing(room.hub.engine) as session:
+        claims = delivering.claim(session, at=DUE, owner="dead", patience=room.hub.patience)
+
+    with writing(room.hub.engine) as session:
+        number = reconciling.doubt(session, backup_from=backup_from, at=at)
+
+    assert (number, [claim.delivery_id for claim in claims], room.state(later)) == (2, [before], S.WAITING)
+    for delivery, started_at, epoch in ((before, backup_from, 2), (since, at, 1)):
+        found = room.delivery(delivery)
+        assert (found.state, found.epoch, found.owner, found.lease_until) == (S.UNKNOWN, epoch, None, None)
+        assert (found.unknown_since, found.look_at) == (at, at)
+        (attempt,) = room.attempts(delivery)
+        assert (attempt.n, attempt.outcome) == (epoch, "unknown")
+        assert (attempt.started_at, attempt.deadline_at, attempt.ended_at) == (started_at, at, at)
+        assert attempt.detail == found.reason == "The database was restored from a backup: it may have gone out since."
+
+
+def test_only_what_had_not_gone_out_in_the_backup_is_doubted(room: Room) -> None:
+    sent = room.approve_one("Parti")
+    room.run_at(DUE)
+    withdrawn = room.approve_one("Retiré", when=wall(3, 19))
+    room.withdraw(withdrawn)
+
+    with writing(room.hub.engine) as session:
+        number = reconciling.doubt(session, backup_from=DUE, at=DUE + timedelta(hours=3))
+
+    assert (number, room.state(sent), room.state(withdrawn)) == (0, S.SENT, S.CANCELLED)
 
 
 def test_a_backup_from_the_future_is_refused(room: Room) -> None:

@@ -13,11 +13,12 @@ from sqlmodel import col, select
 from hub.database import reading, writing
 from hub.domain.account import AppWait
 from hub.domain.delivery import Delivery, DeliveryState, Outcome, OutcomeKind
-from hub.domain.post import Approval, Post, PostDestination, PostState
+from hub.domain.post import Approval, Media, Post, PostDestination, PostMedia, PostState
 from hub.services import attempting, connecting, delivering
 from hub.services.attempting import Ready
 from hub.services.delivering import Claim, Work
-from tests.schedules.conftest import DUE, Room
+from hub.services.drafting import PictureOf
+from tests.schedules.conftest import DUE, Room, wall
 
 S = DeliveryState
 OK = Outcome(OutcomeKind.OK, remote_id="1002_77", url="https://example.org/77", trace_id="t")
@@ -25,7 +26,8 @@ OK = Outcome(OutcomeKind.OK, remote_id="1002_77", url="https://example.org/77", 
 
 @pytest.fixture
 def claim(room: Room) -> Claim:
-    """An ordinary delivery, claimed."""
+    """An ordinary delivery, claimed, beside one of another post that is approved as well."""
+    room.approve_one("Un autre jour", when=wall(9, 18))
     room.approve_one()
     room.clock.at = DUE
     return claimed(room)
@@ -183,6 +185,83 @@ def test_what_happens_between_looking_and_beginning_is_noticed(room: Room, claim
     assert room.attempts(claim.delivery_id) == []
 
 
+def elsewhere(room: Room) -> dict[str, Any]:
+    """Of the same words, on another account."""
+    return {"account_id": room.stage.accounts["national"]}
+
+
+def words(room: Room, claim: Claim) -> dict[str, Any]:
+    """Of the same words."""
+    return {"text_key": room.delivery(claim.delivery_id).text_key}
+
+
+def of_another_post(room: Room) -> dict[str, Any]:
+    """Of another post, and just gone out."""
+    other = room.approve_one("Autre chose", when=wall(9, 18))
+    return {"post_id": room.delivery(other).post_id, "sent_at": room.clock(), "remote_id": "9"}
+
+
+def hold_and_release(room: Room) -> None:
+    """A stop that is over."""
+    room.hold()
+    room.release()
+
+
+OF_NO_CONCERN: dict[str, Callable[[Room, Claim], object]] = {
+    "a hold that is over": lambda room, _claim: hold_and_release(room),
+    "another account is being spoken for": lambda room, claim: twin(room, claim, S.SENDING, **elsewhere(room)),
+    "its twin waits": lambda room, claim: twin(room, claim, S.WAITING, **words(room, claim)),
+    "nobody knows what became of other words": lambda room, claim: twin(room, claim, S.UNKNOWN),
+    "a sibling went out on another account": lambda room, claim: twin(
+        room, claim, S.SENT, sent_at=room.clock(), remote_id="9", **elsewhere(room)
+    ),
+    "another post went out": lambda room, claim: twin(room, claim, S.SENT, **of_another_post(room)),
+    "another one of the account is claimed": lambda room, claim: twin(room, claim, S.CLAIMED),
+    "another account has that id": lambda room, claim: twin(
+        room, claim, S.SENT, sent_at=room.clock(), remote_id=OK.remote_id, **elsewhere(room)
+    ),
+}
+
+
+@pytest.mark.parametrize("what", OF_NO_CONCERN)
+def test_what_is_of_no_concern_to_it_does_not_send_it_the_long_way(room: Room, claim: Claim, what: str) -> None:
+    OF_NO_CONCERN[what](room, claim)
+
+    work = begun(room, claim)
+
+    assert record(room, work, OK) is S.SENT
+
+
+def test_it_is_begun_in_the_last_second_of_the_lease_which_then_begins_anew(room: Room, claim: Claim) -> None:
+    ready = look(room, claim)
+    assert ready is not None
+    room.clock.at += room.hub.patience.lease - timedelta(seconds=1)
+
+    assert begin(room, ready) is not None
+    assert room.delivery(claim.delivery_id).lease_until == room.clock() + room.hub.patience.lease
+
+
+def test_it_says_its_own_pictures_in_their_order(room: Room) -> None:
+    with writing(room.hub.engine) as session:
+        for name in "abc":
+            columns: dict[str, Any] = {"mime": "image/png", "width": 1, "height": 1, "size": 1, "data": b"x"}
+            session.add(Media(id=name * 64, created_at=room.clock(), **columns))
+    room.approve_one("Un autre jour", when=wall(9, 18), pictures=[PictureOf(id="c" * 64, alt="C")])
+    room.approve_one(pictures=[PictureOf(id=name * 64, alt=name.upper()) for name in "ba"])
+    room.clock.at = DUE
+    with writing(room.hub.engine) as session:  # as if they had been written the other way round
+        own = select(PostMedia).where(col(PostMedia.alt) == "B")
+        first = session.exec(own).one()
+        session.delete(first)
+        session.flush()
+        session.add(PostMedia(**first.model_dump()))
+
+    ready = look(room, claimed(room))
+
+    assert ready is not None
+    assert [picture.alt for picture in ready.message.pictures] == ["B", "A"]
+
+
 SEEN_BY_LOOKING: dict[str, Callable[[Room, Claim], object]] = {
     "it was tried before": lambda room, claim: change(room, claim, attempts=1),
     "its text is not what was approved": lambda room, claim: change(room, claim, text="Autre chose"),
@@ -249,6 +328,15 @@ def test_an_end_that_is_not_an_ordinary_one_is_left_to_the_long_way(room: Room, 
 
     assert record(room, work, outcome) is None
     assert (room.state(claim.delivery_id), room.outcomes(claim.delivery_id)) == (state, [None])
+
+
+def test_once_it_is_out_nothing_is_left_of_why_it_waited(room: Room, claim: Claim) -> None:
+    change(room, claim, reason="All of today's posts are used up.", setbacks=2)
+
+    record(room, begun(room, claim), OK)
+
+    found = room.delivery(claim.delivery_id)
+    assert (found.state, found.reason, found.setbacks) == (S.SENT, None, 0)
 
 
 def test_a_second_try_goes_the_long_way_also_when_it_went_well(room: Room, claim: Claim) -> None:
