@@ -10,12 +10,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from alembic import command
 from sqlalchemy import Engine, text
 
 from channels import Deadline, Prepared, Receipt
 from channels.memory import MemoryChannel
 from hub import bell
-from hub.database import DatabaseTrouble, alone, build_engine, due_now, reading, writing
+from hub.database import DatabaseTrouble, alembic_config, alone, build_engine, due_now, reading, writing
 from hub.domain.delivery import Action, DeliveryState
 from hub.services import attending, connecting, delivering, resolving
 from hub.wiring import DatabaseClock, machine_clock
@@ -189,6 +190,10 @@ def test_a_schema_of_that_name_that_we_did_not_make_is_left_alone(engine: Engine
 
     with pytest.raises(bell.ForeignSchema):
         bell.lay(engine)
+
+
+def test_alembic_finds_nothing_to_change_beside_the_bell(engine: Engine) -> None:
+    command.check(alembic_config(engine))
 
 
 # --- Workers ----------------------------------------------------------------------------------------------------
