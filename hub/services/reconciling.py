@@ -196,8 +196,7 @@ def wait_anew(session: Session, *, at: datetime) -> None:
     """The clock was set, so no age can be trusted: what is unknown becomes so now, and is looked for anew."""
     statement = (
         update(Delivery)
-        # Only ever later: the clock of another process may be the one that is right.
-        .where(col(Delivery.state) == S.UNKNOWN, col(Delivery.unknown_since) < at)
+        .where(col(Delivery.state) == S.UNKNOWN)
         .values(unknown_since=at, look_at=at)
         .execution_options(synchronize_session=False)
     )

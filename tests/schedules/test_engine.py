@@ -10,9 +10,7 @@ from sqlalchemy.exc import DatabaseError
 
 from channels import Deadline, Prepared, Receipt
 from channels.memory import MemoryChannel
-from hub.database import writing
 from hub.domain.delivery import DeliveryState
-from hub.services import reconciling
 from schedules import dispatch
 from tests.schedules.conftest import DUE, Room, held, wall
 from tests.schedules.disk import Disk
@@ -145,14 +143,3 @@ def test_a_claim_that_was_not_kept_leaves_nothing_that_this_process_would_hold_o
         dispatch.dispatch_due(room.engine.worker)
 
     assert room.engine.worker.working == set()
-
-
-def test_after_a_jump_nothing_becomes_unknown_earlier_than_it_is(room: Room) -> None:
-    delivery = held(room, opened=True)
-    room.clock.at = DUE + timedelta(seconds=120)
-    dispatch.end_leases(room.engine.worker)
-
-    with writing(room.hub.engine) as session:
-        reconciling.wait_anew(session, at=DUE - timedelta(hours=1))
-
-    assert room.delivery(delivery).unknown_since == DUE + timedelta(seconds=120)
