@@ -370,6 +370,7 @@ def test_a_code_says_what_to_do_next(
 
     assert type(error) is kind
     assert error.code == (str(code) if subcode is None else f"{code}/{subcode}")
+    assert str(error) == f"(#{code}) An error, as ordered"
     assert error.status == 400
     assert error.trace_id == "AordeREd"
     assert shared_page.kept == []
@@ -384,6 +385,9 @@ def test_the_same_code_on_a_call_that_shows_nothing_is_never_uncertain(
     error = mistake(lambda: shared_page.channel.find(HELLO, NOON))
 
     assert type(error) is (Unreachable if kind is Uncertain else kind)
+    assert str(error) == f"(#{code}) An error, as ordered"
+    assert error.code == (str(code) if subcode is None else f"{code}/{subcode}")
+    assert (error.status, error.trace_id) == (400, "AordeREd")
 
 
 @pytest.mark.parametrize("code", [4, 100, 190, 368])
@@ -427,10 +431,22 @@ def test_other_refusals_are_no_duplicates(page: PageStage) -> None:
     assert error.duplicate is False
 
 
-def test_a_5xx_is_uncertain_whatever_its_code_says(page: PageStage) -> None:
-    page.play(graph_error(100, status=503, path=CREATE))
+@pytest.mark.parametrize("status", [500, 503, 599])
+@pytest.mark.parametrize("code", [4, 100, 190])
+def test_a_5xx_is_uncertain_whatever_its_code_says(page: PageStage, status: int, code: int) -> None:
+    page.play(graph_error(code, status=status, path=CREATE))
 
     assert type(mistake(lambda: page.publish(HELLO))) is Uncertain
+
+
+def test_a_post_that_reached_nobody_was_not_sent(page: PageStage) -> None:
+    page.sandbox.stop()
+
+    error = mistake(lambda: page.publish(HELLO))
+
+    assert isinstance(error, Unreachable)
+    assert str(error).startswith("ConnectionError: ")
+    assert (error.code, error.status) == (None, None)
 
 
 # --- What goes wrong: answers that are none -----------------------------------------------------------
@@ -538,8 +554,10 @@ def test_a_post_that_shows_up_late_is_found_when_it_does(page: PageStage) -> Non
 def test_an_answer_that_never_comes_is_uncertain(page: PageStage) -> None:
     channel = page.another(timeouts=(1.0, 0.2))
     page.play(named("hang", path=CREATE))
+    began = time.monotonic()
 
-    assert type(mistake(lambda: channel.publish(Prepared(HELLO), Deadline.after(5)))) is Uncertain
+    assert type(mistake(lambda: channel.publish(Prepared(HELLO), Deadline.after(9)))) is Uncertain
+    assert time.monotonic() - began < 4
     channel.close()
 
 
@@ -758,12 +776,19 @@ def test_without_a_readable_date_no_moment_is_invented(page: PageStage) -> None:
     assert page.channel.pace.wait_until is None
 
 
-@pytest.mark.parametrize("value", ["", "no JSON", "[]", '{"call_count":"97"}', "1"])
+@pytest.mark.parametrize("value", ["", "no JSON", "[]", '{"call_count":"97"}', "1", '{"111":97}', '{"111":[97]}'])
 def test_odd_usage_headers_do_no_harm(page: PageStage, value: str) -> None:
     page.play(Fault("headers", headers={"x-app-usage": value, "x-business-use-case-usage": value}))
     page.publish(HELLO)
 
     assert page.channel.pace.wait_until is None
+
+
+def test_an_odd_usage_header_hides_no_other(page: PageStage) -> None:
+    page.play(faults.usage(95, page=PAGE_ID), Fault("headers", headers={"x-page-usage": "no JSON"}))
+    page.publish(HELLO)
+
+    assert page.channel.pace.wait_until == NOON + timedelta(minutes=15)
 
 
 # --- Reading back -------------------------------------------------------------------------------------
@@ -1286,6 +1311,7 @@ def test_a_person_connects_their_pages(page: PageStage) -> None:
     pages = list_pages(user_token=person.token, app_secret=SECRET, base_url=page.sandbox.url)
 
     assert person.seconds == 5183944
+    assert [call.path for call in page.sandbox.calls if "authorization" in call.headers] == []
     assert [(one.id, one.name, one.tasks) for one in pages] == [
         (f"30{number}", f"Page {number}", ("CREATE_CONTENT",)) for number in range(3)
     ]
