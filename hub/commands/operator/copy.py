@@ -253,7 +253,19 @@ def _copy(hub: Hub, target: Engine) -> list[Compared] | None:
         terminal.warn(_interrupted(hub))
         raise typer.Exit(terminal.INTERRUPTED) from None
     except DatabaseTrouble as error:
+        if _comes_of_ctrl_c(error):
+            terminal.warn(_interrupted(hub))
+            raise typer.Exit(terminal.INTERRUPTED) from None
         raise DatabaseTrouble(f"{error} {_interrupted(hub)}") from error
+
+
+def _comes_of_ctrl_c(error: BaseException | None) -> bool:
+    """Whether a connection was in trouble because it was interrupted: closing it may fail for that alone."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _interrupted(hub: Hub) -> str:
