@@ -23,7 +23,7 @@ from channels import (
 )
 from channels.memory import MemoryChannel
 from hub.database import reading, writing
-from hub.domain.account import AccountState
+from hub.domain.account import Account, AccountState
 from hub.domain.delivery import Action, AttemptKind, Delivery, DeliveryState
 from hub.domain.reach import Sample
 from hub.services import reconciling, resolving
@@ -423,12 +423,41 @@ def test_drafts_are_taken_up_a_few_at_a_time_and_the_oldest_first(room: Room) ->
             found.state, found.draft_id, found.ready_at = S.FAILED, f"d{delivery}", DUE + timedelta(seconds=number)
     taken = []
 
-    for seconds in (2, 2, 3):
+    for seconds in (2, 2, 2, 3):
         with writing(room.hub.engine) as session:
             few = reconciling.leftovers(session, at=DUE + timedelta(seconds=seconds), limit=1)
             taken.append([leftover.message.text for leftover in few])
 
-    assert taken == [["N1"], ["N0"], ["N2"]]
+    assert taken == [["N1"], ["N0"], [], ["N2"]]
+
+
+@pytest.mark.parametrize("state", [state for state in S if state not in {S.CANCELLED, S.FAILED}])
+def test_no_draft_is_taken_up_that_may_yet_be_published_or_is(room: Room, state: DeliveryState) -> None:
+    delivery = room.approve_one(audience=("D-35",))
+    with writing(room.hub.engine) as session:
+        found = session.get(Delivery, delivery)
+        assert found is not None
+        found.state, found.draft_id, found.ready_at = state, "d1", DUE
+
+    with writing(room.hub.engine) as session:
+        assert reconciling.leftovers(session, at=DUE) == []
+
+
+def test_no_draft_is_taken_up_while_its_account_rests(room: Room) -> None:
+    delivery = room.approve_one(audience=("D-35",))
+    with writing(room.hub.engine) as session:
+        found, account = session.get(Delivery, delivery), session.get(Account, room.stage.accounts["rennes"])
+        assert found is not None
+        assert account is not None
+        found.state, found.draft_id, found.ready_at = S.FAILED, "d1", DUE
+        account.slow_until = DUE + HOUR
+    numbers = []
+
+    for at in (DUE, DUE + HOUR):
+        with writing(room.hub.engine) as session:
+            numbers.append(len(reconciling.leftovers(session, at=at)))
+
+    assert numbers == [0, 1]
 
 
 def test_a_person_may_have_a_failed_delivery_sent_after_all(room: Room) -> None:

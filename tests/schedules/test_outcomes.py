@@ -148,6 +148,22 @@ def test_a_connection_that_comes_back_sends_it_once(room: Room) -> None:
     assert (room.outcomes(delivery), room.shown()) == (["not-sent", "ok"], ["Portes ouvertes"])
 
 
+def test_a_second_try_that_goes_well_is_no_matter_of_other_posts_or_other_accounts(room: Room) -> None:
+    room.approve_one("Avant", when=wall(3, 17))
+    elsewhere = room.approve_one("Ailleurs", accounts=("facebook:FR",), audience=("FR",), when=wall(3, 17))
+    delivery = room.approve_one()
+    room.channel("national")._count = 1  # so that its ids are those of the other account
+    room.run_at(DUE - timedelta(hours=1))
+    room.channel().fail_next(Unreachable("No connection."))
+
+    room.run_at(DUE)
+    room.run_after(seconds=15)
+
+    assert room.delivery(delivery).remote_id == room.delivery(elsewhere).remote_id == "post-2"
+    assert (room.outcomes(delivery), room.delivery(delivery).reason) == (["not-sent", "ok"], None)
+    assert room.audit("delivery.duplicate") == []
+
+
 def test_a_rate_limit_lets_the_whole_account_wait_and_counts_as_no_failure(room: Room) -> None:
     made = [room.approve_one(f"N{number}") for number in range(3)]
     elsewhere = room.approve_one("Ailleurs", accounts=("facebook:A-32",), audience=("A-32",), zone="Europe/Paris")

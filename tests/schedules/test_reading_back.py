@@ -675,19 +675,26 @@ def test_an_answer_with_the_id_that_is_linked_already_is_no_alarm(room: Room, ne
     assert (room.state(delivery), room.audit("delivery.duplicate")) == (S.SENT, [])
 
 
-def test_an_answer_while_it_is_being_sent_again_raises_the_alarm_in_the_end(room: Room, network: Watching) -> None:
+@pytest.mark.parametrize(
+    ("late", "alarms"),
+    [("post-7", [{"linked": "post-1", "also": "post-7"}]), ("post-1", [])],
+    ids=["another", "the same"],
+)
+def test_an_answer_while_it_is_being_sent_again_raises_the_alarm_in_the_end_if_it_tells_of_another_post(
+    room: Room, network: Watching, late: str, alarms: list[dict[str, str]]
+) -> None:
     delivery, work = frozen(room)
 
     class Waking(Watching):
         def publish(self, prepared: Prepared, deadline: Deadline) -> Receipt:
-            answers(room, work, Receipt("post-7"))
+            answers(room, work, Receipt(late))
             return super().publish(prepared, deadline)
 
     room.channels[room.stage.accounts["rennes"]] = Waking(room)
     room.live_until(DUE + timedelta(minutes=10))
 
     assert (room.state(delivery), room.delivery(delivery).remote_id) == (S.SENT, "post-1")
-    assert [entry.after for entry in room.audit("delivery.duplicate")] == [{"linked": "post-1", "also": "post-7"}]
+    assert [entry.after for entry in room.audit("delivery.duplicate")] == alarms
 
 
 def test_a_late_failure_of_an_earlier_try_changes_nothing(room: Room, network: Watching) -> None:
