@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,7 +17,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Engine, create_engine, event, inspect, make_url, text
-from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, DisconnectionError, NoSuchModuleError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session
 
@@ -30,8 +33,12 @@ BUSY_TIMEOUT_MS = 5000
 POOL: Final = {"pool_size": 24, "max_overflow": 72, "pool_timeout": 10}
 """More connections than all threads of a process together (calls, ticks, requests): none waits for another's."""
 
-SHARED_POOL: Final = {"pool_size": 8, "max_overflow": 24, "pool_timeout": 10, "pool_recycle": 1800}
-"""On a server that others use too: few are kept, and a thread may wait a moment for one."""
+SHARED_POOL: Final = {"pool_size": 20, "max_overflow": 12, "pool_timeout": 10, "pool_recycle": 1800}
+"""On a server that others use too. One for each thread that publishes is kept: to open one costs more than a delivery
+costs otherwise, and what the server has learnt of our statements is lost with it."""
+
+RESTED_SECONDS: Final = 1.0
+"""A connection that nobody used for so long is asked first whether it still works."""
 
 OLDEST_POSTGRESQL: Final = 14
 
@@ -62,7 +69,9 @@ def build_engine(url: str) -> Engine:
     patience = {"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000}
     engine = create_engine(address, connect_args=patience, hide_parameters=True, **POOL)
     event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(engine, "begin", _begin_sqlite)
+    queue = _WriteQueue()
+    event.listen(engine, "begin", queue.begin)
+    event.listen(engine, "checkin", queue.leave)
     return engine
 
 
@@ -78,17 +87,36 @@ def _postgresql(address: URL) -> Engine:
         address = address.difference_update_query(["password"]).set(password=str(password))
     given = address.query.get("options", "")
     theirs = given if isinstance(given, str) else " ".join(given)
-    return create_engine(
+    engine = create_engine(
         address.difference_update_query(["options"]),
         connect_args={
             **bell.SOON_NOTICED,
             "options": f"{SERVER_OPTIONS} {theirs}".strip(),
             "application_name": "relais",
         },
-        pool_pre_ping=True,
         hide_parameters=True,
         **SHARED_POOL,
     )
+    event.listen(engine, "checkin", _note_use)
+    event.listen(engine, "checkout", partial(_ping_if_rested, engine))
+    return engine
+
+
+def _note_use(_connection: Any, record: Any) -> None:
+    record.info["relais_used_at"] = time.monotonic()
+
+
+def _ping_if_rested(engine: Engine, connection: Any, record: Any, _fairy: Any) -> None:
+    """Ask a connection that has lain idle whether it still works, so that a server started anew costs nobody an error.
+
+    One that was in use a moment ago is not asked: that would be one question more for each transaction.
+    """
+    if time.monotonic() - record.info.get("relais_used_at", -math.inf) < RESTED_SECONDS:
+        return
+    try:
+        engine.dialect.do_ping(connection)
+    except engine.dialect.loaded_dbapi.Error as error:
+        raise DisconnectionError from error
 
 
 def on_server(engine: Engine) -> bool:
@@ -120,9 +148,32 @@ def folded(text: str) -> str:
 _PLAIN: Final = str.maketrans(*ACCENTED)
 
 
-def _begin_sqlite(connection: Any) -> None:
-    immediate = connection.get_execution_options().get("relais_writing", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+class _WriteQueue:
+    """The writers of this process wait here for each other, and only then for those of other processes.
+
+    SQLite has one writer at a time, and whoever finds it busy sleeps and asks again: with a dozen threads most of
+    that sleep is lost, since nobody is woken when the lock is free.
+    """
+
+    _HELD = "relais_writes"
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    def begin(self, connection: Any) -> None:
+        """Begin a transaction; one that writes takes the lock of the file at once."""
+        if not connection.get_execution_options().get("relais_writing", False):
+            connection.exec_driver_sql("BEGIN")
+            return
+        # Past the patience that SQLite has too, it is asked itself, and says in its own words that it is busy.
+        if self._lock.acquire(timeout=BUSY_TIMEOUT_MS / 1000):
+            connection.info[self._HELD] = True
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    def leave(self, _connection: Any, record: Any) -> None:
+        """Let the next one in, once a connection is given back: committed, rolled back or broken."""
+        if record.info.pop(self._HELD, False):
+            self._lock.release()
 
 
 @contextmanager

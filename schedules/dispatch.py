@@ -14,6 +14,7 @@ from hub.database import reading, writing
 from hub.domain.delivery import AttemptKind, DeliveryState
 from hub.logs import line, seconds
 from hub.services import approving, attempting, delivering, gauging, pacing
+from hub.services.attempting import Ready
 from hub.services.delivering import Claim, Task, Work
 from hub.wiring import Hub
 from schedules.asking import Heard, ask
@@ -58,8 +59,9 @@ def _work_through(worker: Worker, claims: Sequence[Claim]) -> None:
         account_id = claims[0].account_id
         unused = list(claims)
         try:
+            ready = _look(worker.hub, claims) if len(claims) > 1 else {}
             while unused:
-                _attempt(worker, unused[0])
+                _attempt(worker, unused[0], ready.get(unused[0].delivery_id))
                 unused.pop(0)
         finally:
             # Whatever was not reached goes back at once, or, if even that fails, with its lease.
@@ -76,13 +78,13 @@ def _give_back(hub: Hub, claims: Sequence[Claim]) -> None:
             delivering.put_back(session, claim, ready_at=hub.now() + hub.patience.busy_wait)
 
 
-def _attempt(worker: Worker, claim: Claim) -> None:
+def _attempt(worker: Worker, claim: Claim, ready: Ready | None) -> None:
     """Open the attempt, call the network with no transaction open, record the outcome."""
     hub = worker.hub
     # It runs from before the attempt is opened: a process that stands still in between must not speak after
     # the moment written down there, when its lease may be over and somebody may be reading back already.
     deadline = Deadline.after(hub.patience.deadline.total_seconds(), worker.boot_clock)
-    work = _open(worker, claim)
+    work = _open(worker, claim, ready)
     if work is None:
         return
     heard = say(hub, work, deadline)
@@ -119,14 +121,14 @@ def _attempt(worker: Worker, claim: Claim) -> None:
     worker.record(record)
 
 
-def _open(worker: Worker, claim: Claim) -> Work | None:
+def _open(worker: Worker, claim: Claim, ready: Ready | None) -> Work | None:
     hub = worker.hub
     if not worker.may_begin():
         with writing(hub.engine) as session:
             delivering.put_back(session, claim, ready_at=hub.now())
         return None
     try:
-        if work := _begin(hub, claim):
+        if work := _begin(hub, claim, ready):
             return work
         with writing(hub.engine) as session:
             work = delivering.open_attempt(
@@ -157,16 +159,19 @@ def _open(worker: Worker, claim: Claim) -> Work | None:
     return work
 
 
-def _begin(hub: Hub, claim: Claim) -> Work | None:
-    """The short way: whoever only looks keeps nobody from writing, and what is written then is little."""
+def _look(hub: Hub, claims: Sequence[Claim]) -> dict[int, Ready]:
+    """What can go the short way: whoever only looks keeps nobody from writing."""
     with reading(hub.engine) as session:
-        ready = attempting.look(
-            session, claim, at=hub.now(), sandboxed=hub.terms.sandboxed, sibling_gap=hub.terms.sibling_gap
-        )
+        return attempting.look(session, claims, sandboxed=hub.terms.sandboxed)
+
+
+def _begin(hub: Hub, claim: Claim, ready: Ready | None) -> Work | None:
+    """The short way, on which little is written."""
+    ready = ready or _look(hub, [claim]).get(claim.delivery_id)
     if ready is None:
         return None
     with writing(hub.engine) as session:
-        return attempting.begin(session, ready, at=hub.now(), patience=hub.patience)
+        return attempting.begin(session, ready, at=hub.now(), patience=hub.patience, sibling_gap=hub.terms.sibling_gap)
 
 
 def say(hub: Hub, work: Work, deadline: Deadline) -> Heard[Receipt]:

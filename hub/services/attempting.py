@@ -6,7 +6,8 @@ what is asked here in passing is asked again, and told in words.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Integer, String, and_, bindparam, exists, insert, or_, update
 from sqlalchemy import select as sa_select
 from sqlalchemy.orm import aliased
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, select
 
 from channels import Message
 from hub.domain.account import Account
@@ -65,10 +66,16 @@ _MINE = and_(
     col(Delivery.epoch) == _given("epoch"),
     col(Delivery.state) == _given("state", choice(DeliveryState)),
 )
+_OF_POSTS: Any = bindparam("the_posts", expanding=True)
 _NOW: Any = _given("moment", Moment)
 _OTHER = aliased(Delivery)
 _NO_HOLD = ~exists().where(col(Hold.until).is_(None))
-_MAY_CALL = exists().where(col(Account.id) == _given("account"), pacing.callable_account(_NOW))
+_MAY_CALL = exists().where(
+    col(Account.id) == _given("account"),
+    # With another secret than was looked at, the account is looked at again.
+    col(Account.secret).is_not_distinct_from(_given("secret", String)),
+    pacing.callable_account(_NOW),
+)
 
 
 def _another(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
@@ -78,6 +85,12 @@ def _another(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
 _BUSY = or_(
     _another(col(_OTHER.account_id) == _given("account"), col(_OTHER.state) == S.SENDING),
     _another(col(_OTHER.text_key) == _given("text_key", String), col(_OTHER.state) == S.UNKNOWN),
+    # A sibling that is out so lately that the network would take this one for a repeat of it.
+    _another(
+        col(_OTHER.post_id) == _given("post"),
+        col(_OTHER.account_id) == _given("account"),
+        col(_OTHER.sent_at) > _given("siblings_since", Moment),
+    ),
 )
 _LOOK: Any = (
     sa_select(Delivery, Account, Post, Approval, col(ApprovalLine.fingerprint))
@@ -92,17 +105,16 @@ _LOOK: Any = (
             col(ApprovalLine.gate_key) == col(Delivery.gate_key),
         ),
     )
-    .where(_MINE)
+    .where(col(Delivery.id).in_(bindparam("the_deliveries", expanding=True)), col(Delivery.state) == S.CLAIMED)
 )
-_AUDIENCE = select(PostAudience.territory_code).where(col(PostAudience.post_id) == _given("post"))
-_DESTINATIONS = select(PostDestination.account_id, PostDestination.text, PostDestination.accepts_unlimited).where(
-    col(PostDestination.post_id) == _given("post")
-)
-_PICTURES = select(PostMedia).where(col(PostMedia.post_id) == _given("post")).order_by(col(PostMedia.position))
-_SIBLING = select(func.max(Delivery.sent_at)).where(
-    col(Delivery.post_id) == _given("post"),
-    col(Delivery.account_id) == _given("account"),
-    col(Delivery.id) != _given("delivery"),
+_AUDIENCE = select(PostAudience.post_id, PostAudience.territory_code).where(col(PostAudience.post_id).in_(_OF_POSTS))
+_DESTINATIONS = select(
+    PostDestination.post_id, PostDestination.account_id, PostDestination.text, PostDestination.accepts_unlimited
+).where(col(PostDestination.post_id).in_(_OF_POSTS))
+_PICTURES = (
+    select(PostMedia)
+    .where(col(PostMedia.post_id).in_(_OF_POSTS))
+    .order_by(col(PostMedia.post_id), col(PostMedia.position))
 )
 _BEGIN = (
     update(Delivery)
@@ -145,52 +157,57 @@ _CLOSE = update(Attempt).where(col(Attempt.id) == _given("attempt"), col(Attempt
 # --- Before the call ----------------------------------------------------------------------------------------------
 
 
-def look(
-    session: Session, claim: Claim, *, at: datetime, sandboxed: Collection[str], sibling_gap: timedelta
-) -> Ready | None:
-    """What a claimed delivery says, if it is its first try and nothing stands in its way; None: go the whole way.
+def look(session: Session, claims: Sequence[Claim], *, sandboxed: Collection[str]) -> dict[int, Ready]:
+    """What claimed deliveries say, by number: those of which it is the first try, and in whose way nothing stands.
 
-    Only looks, so that nobody waits meanwhile; `begin` asks again whether all of it is still so.
+    Those that are absent go the whole way. Only looks, so that nobody waits meanwhile, and at several together, which
+    costs little more than at one; `begin` asks again whether all of it is still so. Pictures are large: what has some
+    is only told when it is asked for alone.
     """
-    given = {"the_delivery": claim.delivery_id, "the_epoch": claim.epoch, "the_state": S.CLAIMED}
-    found = session.execute(_LOOK, given).one_or_none()
-    if found is None:
-        return None
-    delivery, account, post, approval, approved = found
-    assert post.id is not None
-    assert account.id is not None
-    assert approval.id is not None
-    which = {"the_post": post.id, "the_account": account.id, "the_delivery": claim.delivery_id}
-    connection = session.connection()
-    sibling_at = connection.execute(_SIBLING, which).scalar()
-    usual = not delivery.attempts and delivery.excused_until is None and not rationing.limits(account)
-    if not usual or (sibling_at and sibling_at + sibling_gap > at):
-        return None
-    pictures = list(session.exec(_PICTURES, params=which))
-    parts = geotargeting.Whole(
-        post=post,
-        audience=list(connection.execute(_AUDIENCE, which).scalars()),
-        destinations=list(connection.execute(_DESTINATIONS, which)),  # type: ignore[arg-type]
-        accounts={},
-        pictures=pictures,
-    )
-    if delivering.frozen(delivery) != approved or parts.content != approval.content:
-        return None
-    if delivering.useless_gate(delivery, account, sandboxed):
-        return None
-    return Ready(
-        claim=claim,
-        account=account,
-        message=delivering.message_with(session, delivery, pictures),
-        post_id=post.id,
-        version=post.version,
-        approval_id=approval.id,
-        text_key=delivery.text_key,
-        late_since=max(delivery.due_at, approval.at),
-    )
+    epochs = {claim.delivery_id: claim for claim in claims}
+    found = session.execute(_LOOK, {"the_deliveries": list(epochs)}).all()
+    posts = {"the_posts": list({post.id for _delivery, _account, post, _approval, _line in found})}
+    audiences, destinations, pictures = defaultdict(list), defaultdict(list), defaultdict(list)
+    if found:
+        connection = session.connection()
+        for post_id, code in connection.execute(_AUDIENCE, posts):
+            audiences[post_id].append(code)
+        for row in connection.execute(_DESTINATIONS, posts):
+            destinations[row.post_id].append(row)
+        for part in session.exec(_PICTURES, params=posts):
+            pictures[part.post_id].append(part)
+    ready = {}
+    for delivery, account, post, approval, approved in found:
+        claim = epochs[delivery.id]
+        parts = geotargeting.Whole(
+            post=post,
+            audience=audiences[post.id],
+            destinations=destinations[post.id],  # type: ignore[arg-type]
+            accounts={},
+            pictures=pictures[post.id],
+        )
+        if delivery.epoch != claim.epoch or delivery.attempts or delivery.excused_until is not None:
+            continue
+        if rationing.limits(account) or (parts.pictures and len(claims) > 1):
+            continue
+        if delivering.frozen(delivery) != approved or parts.content != approval.content:
+            continue
+        if delivering.useless_gate(delivery, account, sandboxed):
+            continue
+        ready[claim.delivery_id] = Ready(
+            claim=claim,
+            account=account,
+            message=delivering.message_with(session, delivery, parts.pictures),
+            post_id=post.id,
+            version=post.version,
+            approval_id=approval.id,
+            text_key=delivery.text_key,
+            late_since=max(delivery.due_at, approval.at),
+        )
+    return ready
 
 
-def begin(session: Session, ready: Ready, *, at: datetime, patience: Patience) -> Work | None:
+def begin(session: Session, ready: Ready, *, at: datetime, patience: Patience, sibling_gap: timedelta) -> Work | None:
     """Write the attempt down before anything is said; None when anything changed since it was looked at."""
     claim, message = ready.claim, ready.message
     assert ready.account.id is not None
@@ -206,7 +223,9 @@ def begin(session: Session, ready: Ready, *, at: datetime, patience: Patience) -
             "the_version": ready.version,
             "the_approval": ready.approval_id,
             "the_account": ready.account.id,
+            "the_secret": ready.account.secret,
             "the_text_key": ready.text_key,
+            "the_siblings_since": at - sibling_gap,
             "the_lease": at + patience.lease,
         },
     )
