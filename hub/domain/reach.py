@@ -22,22 +22,24 @@ SLOTS: Final = (
 )
 """When figures of a post are read, counted from its publication."""
 
-CATALOGUE_VERSION: Final = 1
-"""Version of the metric names below; exports carry it."""
-
 
 class Unit(StrEnum):
-    """What a figure counts; the values are those of `channels.UnitKind`."""
+    """What a figure counts; the values are those of `channels.UnitKind`, and one kind that is our own."""
 
     PEOPLE = "people"
     VIEWS = "views"
     IMPRESSIONS = "impressions"
     CLICKS = "clicks"
     REACTIONS = "reactions"
+    ARRIVALS = "arrivals"
+    """Each time that somebody followed our own link in a post on a network, counted by Relais."""
 
 
-ADDITIVE: Final = frozenset({Unit.VIEWS, Unit.IMPRESSIONS, Unit.CLICKS, Unit.REACTIONS})
+ADDITIVE: Final = frozenset({Unit.VIEWS, Unit.IMPRESSIONS, Unit.CLICKS, Unit.REACTIONS, Unit.ARRIVALS})
 """Kinds of figures that may be summed; the same person reached twice is one person."""
+
+SMALL: Final = 5
+"""Our own counts below this are told as « < 5 » wherever others than staff may read them."""
 
 
 class How(StrEnum):
@@ -55,7 +57,7 @@ class Sample(Table, table=True):
     __table_args__ = (UniqueConstraint("delivery_id", "metric", "slot"),)
 
     id: int | None = Field(default=None, primary_key=True)
-    delivery_id: int = Field(foreign_key="delivery.id", index=True)
+    delivery_id: int = Field(foreign_key="delivery.id")
     metric: str
     unit: Unit = Field(sa_type=choice(Unit))
     slot: int
@@ -77,6 +79,106 @@ class ReachFigure(Table, table=True):
     missing: str | None = None
     first_read_at: datetime = Field(sa_type=Moment)
     last_read_at: datetime = Field(sa_type=Moment)
+
+
+class Reached(Table, table=True):
+    """The roll-up that reports read: what one delivery reached in one territory, all kinds of figures side by side.
+
+    One row as soon as it is out (of the portal, one per territory that was looked at), kept in the transaction of
+    whatever changes it. Everything that tells figures apart stands beside them, so that a report joins nothing.
+    Of each kind: the figure (None: not told, or no such figure), and how many of its parts the network did not tell.
+    """
+
+    delivery_id: int = Field(foreign_key="delivery.id", primary_key=True)
+    territory_code: str = Field(foreign_key="territory.code", primary_key=True)
+    """The territory that the figures count for."""
+    area: str
+    """The line of a report that this is: its académie (or overseas service), or itself when it is wider than one."""
+    day: date = Field(index=True)
+    """Day of publication, in the zone of the delivery."""
+    hour: int
+    """Hour of the day, there."""
+    post_id: int
+    kind: str
+    account_id: int
+    network: str
+    provenance: str
+    unlimited: bool = False
+    """On a network that cannot limit a post, with a part of the account's territory in mind."""
+
+    people: int | None = None
+    people_missing: int = 0
+    views: int | None = None
+    views_missing: int = 0
+    impressions: int | None = None
+    impressions_missing: int = 0
+    clicks: int | None = None
+    clicks_missing: int = 0
+    reactions: int | None = None
+    reactions_missing: int = 0
+    arrivals: int | None = None
+    arrivals_missing: int = 0
+
+
+class PageSample(Table, table=True):
+    """One figure of one page (not of a post) for one day, as it was read on another; kept as it was."""
+
+    __tablename__ = "page_sample"
+    __table_args__ = (UniqueConstraint("account_id", "metric", "period", "dimension", "day", "read_on"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    account_id: int = Field(foreign_key="account.id")
+    metric: str
+    period: str
+    """What span ends with that day: `day`, `week`, `days_28`; `moment` for a count as of then."""
+    dimension: str = ""
+    """Which part, such as a city; empty: all of it."""
+    day: date
+    """The day that is counted."""
+    unit: Unit = Field(sa_type=choice(Unit))
+    value: int | None = None
+    missing: str | None = None
+    read_on: date
+    read_at: datetime = Field(sa_type=Moment)
+
+
+class PageFigure(Table, table=True):
+    """The newest reading of each figure of a page for each day; kept with each sample."""
+
+    __tablename__ = "page_figure"
+
+    account_id: int = Field(foreign_key="account.id", primary_key=True)
+    metric: str = Field(primary_key=True)
+    period: str = Field(primary_key=True)
+    dimension: str = Field(primary_key=True)
+    day: date = Field(primary_key=True)
+    unit: Unit = Field(sa_type=choice(Unit))
+    value: int | None = None
+    missing: str | None = None
+    first_read_at: datetime = Field(sa_type=Moment)
+    last_read_at: datetime = Field(sa_type=Moment)
+
+
+class PagePlan(Table, table=True):
+    """When the figures of a page are read next."""
+
+    __tablename__ = "page_plan"
+
+    account_id: int = Field(foreign_key="account.id", primary_key=True)
+    next_at: datetime = Field(sa_type=Moment, index=True)
+
+
+class ReadingCost(Table, table=True):
+    """What reading figures through one account cost on one day (UTC), where a network takes money for it."""
+
+    __tablename__ = "reading_cost"
+
+    account_id: int = Field(foreign_key="account.id", primary_key=True)
+    day: date = Field(primary_key=True)
+    reads: int
+    """Things read, as the network bills them."""
+    micros: int
+    """Millionths of a US dollar."""
 
 
 class Visit(Table, table=True):

@@ -7,7 +7,7 @@ what is asked here in passing is asked again, and told in words.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -33,7 +33,7 @@ from hub.domain.delivery import (
 from hub.domain.post import Approval, ApprovalLine, Post, PostAudience, PostDestination, PostMedia, PostState
 from hub.domain.reach import first_slot
 from hub.domain.table import Moment, choice
-from hub.services import delivering, geotargeting, pacing, rationing
+from hub.services import delivering, geotargeting, pacing, rationing, rolling
 from hub.services.delivering import Claim, Work
 
 S = DeliveryState
@@ -52,6 +52,8 @@ class Ready:
     text_key: str
     late_since: datetime
     """From when on its lateness counts."""
+    row: Mapping[str, Any]
+    """What the roll-up will say of it."""
 
 
 # --- Statements: put together once, since that costs more than to run them ---------------------------------------
@@ -176,6 +178,7 @@ def look(session: Session, claims: Sequence[Claim], *, sandboxed: Collection[str
             destinations[row.post_id].append(row)
         for part in session.exec(_PICTURES, params=posts):
             pictures[part.post_id].append(part)
+    land = geotargeting.atlas(session, {delivery.territory_code for delivery, *_rest in found})
     ready = {}
     for delivery, account, post, approval, approved in found:
         claim = epochs[delivery.id]
@@ -203,6 +206,7 @@ def look(session: Session, claims: Sequence[Claim], *, sandboxed: Collection[str
             approval_id=approval.id,
             text_key=delivery.text_key,
             late_since=max(delivery.due_at, approval.at),
+            row=rolling.row_of(delivery, account, post.kind, land),
         )
     return ready
 
@@ -245,7 +249,7 @@ def begin(session: Session, ready: Ready, *, at: datetime, patience: Patience, s
         },
     ).scalar_one()
     late = max(at - ready.late_since, timedelta(0))
-    return Work(claim.delivery_id, number, claim.epoch, ready.account, message, first_late=late)
+    return Work(claim.delivery_id, number, claim.epoch, ready.account, message, first_late=late, row=ready.row)
 
 
 # --- After it -----------------------------------------------------------------------------------------------------
@@ -253,7 +257,7 @@ def begin(session: Session, ready: Ready, *, at: datetime, patience: Patience, s
 
 def record_sent(session: Session, work: Work, outcome: Outcome, *, at: datetime) -> DeliveryState | None:
     """Close an attempt that went well at the first try; None: go the whole way."""
-    if outcome.kind is not OutcomeKind.OK or work.first_late is None:
+    if outcome.kind is not OutcomeKind.OK or work.first_late is None or work.row is None:
         return None
     connection = session.connection()
     moved = connection.execute(
@@ -280,4 +284,5 @@ def record_sent(session: Session, work: Work, outcome: Outcome, *, at: datetime)
         "trace_id": outcome.trace_id,
     }
     connection.execute(_CLOSE, {"the_attempt": work.attempt_id, **ended})
+    rolling.enter_row(session, work.row, sent_at=at)
     return S.SENT

@@ -16,7 +16,7 @@ from hub.domain.delivery import Action, Delivery, DeliveryState, Hold, actions
 from hub.domain.person import WRITERS, Actor, Person, RoleKind
 from hub.domain.policy import Policies
 from hub.domain.post import Post, PostState
-from hub.domain.reach import How, ReachFigure, Unit, Visit, combine
+from hub.domain.reach import How, Reached, ReachFigure, Unit, combine
 from hub.domain.sheet import Sheet
 from hub.domain.table import by_letters
 from hub.language import _, ngettext
@@ -31,7 +31,6 @@ from hub.services import (
     geotargeting,
     listing,
     queueing,
-    reporting,
     sketching,
 )
 from hub.services.calendaring import Slot
@@ -311,16 +310,12 @@ def _recent(session: Session, *, by: Actor, at: datetime, mine: bool) -> list[Do
 def _figures(session: Session, ids: Collection[int]) -> dict[int, list[tuple[Unit, int | None]]]:
     """The newest figures by delivery, our own counts among them."""
     told: dict[int, list[tuple[Unit, int | None]]] = {}
-    if not ids:
-        return told
-    own = select(Visit.delivery_id, Visit.unit, func.sum(Visit.count)).where(col(Visit.delivery_id).in_(ids))
-    for delivery_id, unit, count in session.exec(own.group_by(col(Visit.delivery_id), col(Visit.unit))):
-        told.setdefault(delivery_id, []).append((Unit(unit), int(count)))
-    counted = frozenset(told)
-    for row in session.exec(select(ReachFigure).where(col(ReachFigure.delivery_id).in_(ids))):
-        # Our own counts are the truth of which a reading is a copy.
-        if row.metric in reporting.MAIN and row.delivery_id not in counted:
-            told.setdefault(row.delivery_id, []).append((Unit(row.unit), row.value))
+    read = set(session.exec(select(ReachFigure.delivery_id).where(col(ReachFigure.delivery_id).in_(ids)).distinct()))
+    for row in session.exec(select(Reached).where(col(Reached.delivery_id).in_(ids))):
+        for unit in Unit:
+            value, missing = getattr(row, unit.value), getattr(row, f"{unit.value}_missing")
+            if value or (value is not None and row.delivery_id in read) or (missing and row.delivery_id in read):
+                told.setdefault(row.delivery_id, []).append((unit, value))
     return told
 
 

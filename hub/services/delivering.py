@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -45,7 +45,7 @@ from hub.domain.post import Approval, ApprovalLine, Post, PostMedia, PostState
 from hub.domain.reach import first_slot
 from hub.domain.table import Moment, choice
 from hub.language import _
-from hub.services import connecting, geotargeting, pacing, rationing
+from hub.services import connecting, geotargeting, pacing, rationing, rolling
 from hub.services.pacing import callable_account as callable_account
 from hub.services.pacing import let_wait as let_wait
 
@@ -80,6 +80,8 @@ class Work:
     message: Message
     first_late: timedelta | None = None
     """Of a first try that began the short way (`attempting`), how late it was; None: any other."""
+    row: Mapping[str, Any] | None = None
+    """Of such a try, what the roll-up says of it apart from day and hour; and its zone."""
 
 
 _OPEN_HOLD = select(Hold).where(col(Hold.until).is_(None))
@@ -478,6 +480,7 @@ def record(
         note(session, "delivery.cancel", f"delivery:{delivery.id}", by=CLOCK, at=at, after={"reason": change.reason})
     apply(delivery, change, outcome, at=at)
     if change.state is S.SENT:
+        rolling.enter(session, delivery)
         _alarm_if_said_before(session, delivery, work, at=at)
     return delivery.state
 
@@ -515,6 +518,7 @@ def _late_answer(session: Session, delivery: Delivery, outcome: Outcome, *, at: 
     if delivery.state in {S.WAITING, S.CLAIMED, S.REVIEW}:
         delivery.epoch += 1  # whoever holds a claim on it finds it taken
         apply(delivery, Change(S.SENT, _("Found on the network when reading back.")), outcome, at=at)
+        rolling.enter(session, delivery)
         note(session, "delivery.late-answer", f"delivery:{delivery.id}", by=CLOCK, at=at,
              after={"state": delivery.state, "remote_id": delivery.remote_id})  # fmt: skip
     elif delivery.state in {S.CANCELLED, S.FAILED}:

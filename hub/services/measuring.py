@@ -5,18 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
+from sqlalchemy import bindparam, insert
+from sqlalchemy import select as sa_select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
 from channels import ChannelError, Figure, Figures, Receipt, Throttled
 from hub.domain.account import Account
+from hub.domain.audit import OPERATOR, note
 from hub.domain.delivery import Delivery, DeliveryState, Patience
+from hub.domain.errors import Invalid, NotFound
 from hub.domain.post import Post
 from hub.domain.reach import ReachFigure, Sample, Unit, Visit, next_slot, slot_at
 from hub.domain.table import by_letters
-from hub.services import delivering, pacing
+from hub.language import _
+from hub.services import cataloguing, delivering, pacing, rolling
+from hub.services.rolling import Newest
 
 BATCH = 100
 """Most posts of one account asked about together (X takes a hundred ids at once)."""
@@ -71,15 +77,15 @@ def receipts(reading: Reading) -> list[Receipt]:
 
 def keep_figures(session: Session, reading: Reading, figures: Figures, *, at: datetime) -> int:
     """Keep what was read, and plan the next reading; return how many figures were new."""
-    kept = 0
+    samples = []
     for remote_id, delivery in _locked(session, reading):
         assert delivery.id is not None
         assert delivery.sent_at is not None
         slot = slot_at(delivery.sent_at, at)
-        kept += _keep(session, delivery.id, figures.by_post.get(remote_id, ()), slot=slot, at=at)
+        samples += [as_sample(delivery.id, figure, slot=slot, at=at) for figure in figures.by_post.get(remote_id, ())]
         # One that was taken down meanwhile is asked about no more.
         delivery.next_sample_at = next_slot(delivery.sent_at, at) if delivery.state is DeliveryState.SENT else None
-    return kept
+    return keep(session, reading.account.network.value, samples)
 
 
 def _locked(session: Session, reading: Reading) -> list[tuple[str, Delivery]]:
@@ -90,43 +96,94 @@ def _locked(session: Session, reading: Reading) -> list[tuple[str, Delivery]]:
     return [(remote_ids[one.id or 0], one) for one in found]
 
 
-def _keep(session: Session, delivery_id: int, figures: Sequence[Figure], *, slot: timedelta, at: datetime) -> int:
-    hours = int(slot.total_seconds() // 3600)
-    slots = select(Sample.metric).where(Sample.delivery_id == delivery_id, Sample.slot == hours)
-    present = set(session.exec(slots))
-    newest = {
-        row.metric: row for row in session.exec(select(ReachFigure).where(ReachFigure.delivery_id == delivery_id))
+def as_sample(delivery_id: int, figure: Figure, *, slot: timedelta, at: datetime) -> dict[str, Any]:
+    """One figure as it is kept."""
+    return {
+        "delivery_id": delivery_id,
+        "metric": figure.metric,
+        "unit": Unit(figure.unit.value),
+        "slot": int(slot.total_seconds() // 3600),
+        "value": figure.value,
+        "missing": figure.missing,
+        "read_at": at,
     }
-    fresh = [figure for figure in figures if figure.metric not in present]
-    for figure in fresh:
-        unit = Unit(figure.unit.value)
-        session.add(
-            Sample(
-                delivery_id=delivery_id,
-                metric=figure.metric,
-                unit=unit,
-                slot=hours,
-                value=figure.value,
-                missing=figure.missing,
-                read_at=at,
-            )
-        )
-        known = newest.get(figure.metric)
-        if known is None:
-            known = ReachFigure(
-                delivery_id=delivery_id, metric=figure.metric, unit=unit, first_read_at=at, last_read_at=at
-            )
-            session.add(known)
-        _roll_up(known, figure, at=at)
+
+
+_PRESENT: Any = sa_select(col(Sample.delivery_id), col(Sample.metric), col(Sample.slot)).where(
+    col(Sample.delivery_id).in_(bindparam("the_deliveries", expanding=True))
+)
+_KNOWN: Any = sa_select(
+    col(ReachFigure.delivery_id), col(ReachFigure.metric), col(ReachFigure.unit), col(ReachFigure.value),
+    col(ReachFigure.missing), col(ReachFigure.first_read_at), col(ReachFigure.last_read_at),
+).where(col(ReachFigure.delivery_id).in_(bindparam("the_deliveries", expanding=True)))  # fmt: skip
+
+
+def _keeping(insert_into: Any) -> Any:
+    statement = insert_into(ReachFigure)
+    same = {one.name: one for one in statement.excluded if one.name not in {"delivery_id", "metric"}}
+    return statement.on_conflict_do_update(index_elements=["delivery_id", "metric"], set_=same)
+
+
+_KEEP: Final = {"postgresql": _keeping(postgresql.insert), "sqlite": _keeping(sqlite.insert)}
+
+
+def keep(session: Session, network: str, samples: Sequence[Mapping[str, Any]]) -> int:
+    """Keep readings of one network as they are, and the roll-up with them; return how many were new.
+
+    One that is kept already (the same metric at the same planned moment) is not kept again.
+    """
+    ids = {"the_deliveries": list({sample["delivery_id"] for sample in samples})}
+    if not samples:
+        return 0
+    session.flush()
+    connection = session.connection()
+    present = {tuple(row) for row in connection.execute(_PRESENT, ids)}
+    fresh: dict[tuple[int, str, int], Mapping[str, Any]] = {}
+    for sample in samples:
+        key = (sample["delivery_id"], sample["metric"], sample["slot"])
+        if key not in present:
+            fresh.setdefault(key, sample)
+    if not fresh:
+        return 0
+    connection.execute(insert(Sample), list(fresh.values()))
+    newest: dict[int, dict[str, Newest]] = {}
+    for delivery_id, metric, unit, *rest in connection.execute(_KNOWN, ids):
+        newest.setdefault(delivery_id, {})[metric] = Newest(metric, Unit(unit), *rest)
+    changed = {}
+    for sample in fresh.values():
+        figures, metric, at = newest.setdefault(sample["delivery_id"], {}), sample["metric"], sample["read_at"]
+        read = Newest(metric, sample["unit"], sample["value"], sample["missing"], at, at)
+        figures[metric] = changed[sample["delivery_id"], metric] = rolling.later(figures.get(metric), read)
+    rows = [{"delivery_id": number, **one._asdict()} for (number, _metric), one in changed.items()]
+    connection.execute(_KEEP[connection.dialect.name], rows)
+    rolling.tell(
+        session,
+        network,
+        {number: some.values() for number, some in newest.items()},
+        catalogue=cataloguing.catalogue(session),
+    )
     return len(fresh)
 
 
-def _roll_up(known: ReachFigure, figure: Figure, *, at: datetime) -> None:
-    """Keep the newest reading; a figure that is missing now does not wipe out one that was read before."""
-    if figure.value is not None:
-        known.value, known.missing, known.last_read_at = figure.value, None, at
-    elif known.value is None:
-        known.missing, known.last_read_at = figure.missing, at
+def strike(session: Session, delivery_id: int, metric: str, slot: int, *, reason: str, at: datetime) -> Sample:
+    """Take one absurd reading out, for good and on record; what is told is what the readings that stay say."""
+    sample = session.exec(
+        select(Sample).where(Sample.delivery_id == delivery_id, Sample.metric == metric, Sample.slot == slot)
+    ).first()
+    if sample is None:
+        raise NotFound(_("There is no such reading. “relais delivery show {number}” names those that there are.",
+                         number=delivery_id))  # fmt: skip
+    if not reason.strip():
+        raise Invalid(_("Say why this reading is struck out."), field="reason")
+    before = {"metric": metric, "slot": slot, "value": sample.value, "read_at": sample.read_at.isoformat()}
+    note(session, "reach.strike", f"delivery:{delivery_id}", by=OPERATOR, at=at, before=before,
+         after={"reason": reason.strip()})  # fmt: skip
+    session.delete(sample)
+    session.flush()
+    rolling.prove(
+        session, (delivery_id, delivery_id), rolling.Proof(), catalogue=cataloguing.catalogue(session), mend=True
+    )
+    return sample
 
 
 def note_failure(session: Session, reading: Reading, error: ChannelError, *, at: datetime, patience: Patience) -> None:
@@ -154,10 +211,13 @@ def count_visit(
 def add_visits(session: Session, delivery_id: int, *, territory_code: str, unit: Unit, day: date, number: int) -> None:
     """Add to one of our own counts; in one statement, since two readers may come at the same instant."""
     where = {"delivery_id": delivery_id, "day": day, "territory_code": territory_code, "unit": unit}
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    statement: Any = insert(Visit).values(**where, count=number)
+    made = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    statement: Any = made(Visit).values(**where, count=number)
     more = {"count": col(Visit.count) + number}
     session.execute(statement.on_conflict_do_update(index_elements=list(where), set_=more))
+    delivery = session.get(Delivery, delivery_id)
+    if delivery is not None and delivery.sent_at is not None:
+        rolling.count(session, delivery, territory_code=territory_code, unit=unit, number=number)
 
 
 def visits_of(session: Session, keys: Sequence[str]) -> dict[str, dict[Unit, int]]:

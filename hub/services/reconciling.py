@@ -27,7 +27,7 @@ from hub.domain.delivery import (
 )
 from hub.domain.reach import first_slot
 from hub.language import _
-from hub.services import delivering, pacing
+from hub.services import delivering, pacing, rolling
 
 S = DeliveryState
 BATCH = 16
@@ -175,6 +175,7 @@ def _worked(
         delivering.apply(delivery, Change(S.SENT, reason), outcome, at=at)
         if receipt.posted_at:
             delivery.sent_at, delivery.next_sample_at = receipt.posted_at, first_slot(receipt.posted_at)
+        rolling.enter(session, delivery)
     elif free:
         reason = _("{number} posts on the network say this. Tell which one it is.", number=len(free))
         delivering.apply(delivery, Change(S.REVIEW, reason), None, at=at)

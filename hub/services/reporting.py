@@ -1,28 +1,27 @@
-"""Reach per territory: figures with their provenance, people never added up, missing never shown as zero."""
+"""Reach per territory, from the roll-up: figures with their provenance, people never added up, missing never shown as zero."""  # noqa: E501
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 from enum import StrEnum
-from itertools import islice
-from typing import Any
+from statistics import median
+from typing import Any, Final
 
+from sqlalchemy import ColumnElement, Integer, Label, cast, distinct, false, or_
+from sqlalchemy import select as sa_select
 from sqlmodel import Session, col, func, select
 
 from hub.domain.account import Account
-from hub.domain.clock import local_day
-from hub.domain.delivery import Delivery, DeliveryState, Provenance
+from hub.domain.delivery import Provenance
+from hub.domain.metric import Break, Catalogue
 from hub.domain.person import Actor
 from hub.domain.post import Post
-from hub.domain.reach import CATALOGUE_VERSION, How, ReachFigure, Unit, Visit, combine
-from hub.domain.table import by_letters
-from hub.domain.territory import COUNTRY, Atlas, Level
+from hub.domain.reach import ADDITIVE, How, Reached, Unit
+from hub.domain.territory import COUNTRY, Atlas, Level, Territory, lineage
 from hub.language import N_, _
-from hub.services import drafting, geotargeting
+from hub.services import cataloguing, drafting, geotargeting
 from hub.services.showing import title
 
 
@@ -36,27 +35,51 @@ class By(StrEnum):
 
 
 @dataclass(frozen=True)
-class Figure:
-    """The newest reading of one metric of one delivery, with everything that says what it means."""
+class Frame:
+    """Which part of the roll-up is asked for: days of publication, both included, and what else narrows it."""
 
-    day: date
-    """Day of publication in the delivery's own zone."""
-    territory: str
-    """The territory it counts for."""
-    delivery_id: int
-    post_id: int
-    kind: str
-    account_id: int
-    account: str
-    network: str
-    metric: str
-    unit: Unit
+    first: date
+    last: date
+    territory: str | None = None
+    """Only what counts for this territory, or for a part of it."""
+    account_id: int | None = None
+    kind: str | None = None
+    network: str | None = None
+    provenance: Provenance | None = None
+
+    @property
+    def days(self) -> int:
+        """How many days it spans."""
+        return (self.last - self.first).days + 1
+
+    @property
+    def before(self) -> tuple[date, date]:
+        """The days of the period of the same length that ended right before."""
+        return self.first - timedelta(days=self.days), self.first - timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One kind of figure of several deliveries together, and how it came from them."""
+
     value: int | None
-    missing: str | None
+    how: How
+
+
+@dataclass(frozen=True)
+class Told:
+    """Deliveries that have something in common (`key`), on one network and of one provenance, with their figures.
+
+    A kind of figure that the network does not have is absent; one that it has and did not tell is MISSING.
+    """
+
+    key: tuple[Any, ...]
+    network: str
     provenance: Provenance
-    first_read_at: datetime | None = None
-    last_read_at: datetime | None = None
-    unlimited: bool = False
+    posts: int
+    deliveries: int
+    unlimited: bool
+    cells: Mapping[Unit, Cell]
 
 
 @dataclass(frozen=True)
@@ -85,6 +108,8 @@ class Report:
     last: date
     rows: list[Row]
     silent: list[str]
+    breaks: list[Break] = field(default_factory=list)
+    """Where a figure is another measure than before."""
 
     def plain(self) -> dict[str, Any]:
         """As plain data."""
@@ -94,224 +119,221 @@ class Report:
             "to": self.last.isoformat(),
             "rows": [asdict(row) for row in self.rows],
             "silent": self.silent,
+            "breaks": [asdict(one) | {"day": one.day.isoformat()} for one in self.breaks],
         }
 
 
-MAIN = {
-    "post_total_media_view_unique",
-    "post_media_view",
-    "post_clicks",
-    "post_reactions_by_type_total",
-    "impression_count",
-    "url_link_clicks",
-    "portal_views",
-    "portal_clicks",
-    "like_count",
-    "repost_count",
-    "reply_count",
-    "quote_count",
-    "bookmark_count",
-}
-"""Metrics that a report counts; others are kept and exported only."""
+# --- Out of the roll-up -----------------------------------------------------------------------------------------
 
 
-PAGE = 500
-"""How many deliveries are read together."""
+def told(session: Session, frame: Frame, *, by: Actor, keys: Sequence[str] = ()) -> list[Told]:
+    """What was reached, grouped by these columns of `Reached` and always by network and provenance.
 
-
-def figures(session: Session, *, by: Actor, first: date, last: date) -> Iterator[Figure]:
-    """Every figure of deliveries published in a period that concerns a person; days are those of each delivery's zone.
-
-    The portal's counts come from our own day counts, so that each territory gets its own.
+    Figures of different networks or provenance are never joined; people never added up.
     """
+    columns = [getattr(Reached, key) for key in keys]
+    own = [col(Reached.network), col(Reached.provenance)]
+    query: Any = (
+        sa_select(
+            *columns,
+            *own,
+            func.count(distinct(col(Reached.post_id))).label("posts"),
+            func.count(distinct(col(Reached.delivery_id))).label("deliveries"),
+            func.max(_as_number(col(Reached.unlimited))).label("unlimited"),
+            *_sums(),
+        )
+        .where(*within(session, frame, by=by))
+        .group_by(*columns, *own)
+    )
+    return [_told(row, len(columns)) for row in session.connection().execute(query)]
+
+
+def daily(session: Session, frame: Frame, *, by: Actor, keys: Sequence[str] = ()) -> list[tuple[date, Told]]:
+    """The same for each day of publication; without counts of posts, which the days of a longer span do not add up to.
+
+    The cheapest question: one pass over the roll-up, whatever the number of samples.
+    """
+    columns = [col(Reached.day), *(getattr(Reached, key) for key in keys)]
+    own = [col(Reached.network), col(Reached.provenance)]
+    query: Any = (
+        sa_select(*columns, *own, func.count().label("rows"), *_sums())
+        .where(*within(session, frame, by=by))
+        .group_by(*columns, *own)
+    )
+    return [(row[0], _told(row, len(columns), skip=1)) for row in session.connection().execute(query)]
+
+
+def join(unit: Unit, cells: Iterable[Cell]) -> Cell:
+    """Several cells of one kind, network and provenance as one: what `combine` does of figures."""
+    known = [cell for cell in cells if cell.how is not How.MISSING]
+    missing = any(cell.how is How.MISSING for cell in cells)
+    values = [cell.value for cell in known if cell.value is not None]
+    if not values:
+        return Cell(None, How.MISSING)
+    if unit not in ADDITIVE:
+        alone = len(known) == 1 and not missing
+        return Cell(max(values), known[0].how if alone else How.AT_LEAST)
+    lower = missing or any(cell.how is How.AT_LEAST for cell in known)
+    return Cell(sum(values), How.AT_LEAST if lower else How.SINGLE if len(known) == 1 else How.SUM)
+
+
+def _as_number(column: Any) -> Any:
+    return cast(column, Integer)
+
+
+def _sums() -> list[Label[Any]]:
+    """Of each kind of figure: how many are known, how many were not told, and what they are together."""
+    told: list[Label[Any]] = []
+    for unit in Unit:
+        column, missing = getattr(Reached, unit.value), getattr(Reached, f"{unit.value}_missing")
+        whole = func.sum(column) if unit in ADDITIVE else func.max(column)
+        told += [
+            func.count(column).label(f"{unit.value}_known"),
+            func.sum(missing).label(f"{unit.value}_missing"),
+            whole.label(unit.value),
+        ]
+    return told
+
+
+def _told(row: Any, keys: int, skip: int = 0) -> Told:
+    given = row._mapping
+    deliveries = given.get("deliveries", given.get("rows"))
+    cells = {}
+    for unit in Unit:
+        known, missing = int(given[f"{unit.value}_known"]), int(given[f"{unit.value}_missing"] or 0)
+        if known or missing:
+            cells[unit] = _cell(unit, given[unit.value], known, missing, deliveries)
+    return Told(
+        key=tuple(row[skip:keys]),
+        network=str(given["network"]),
+        provenance=Provenance(given["provenance"]),
+        posts=given.get("posts", 0),
+        deliveries=deliveries,
+        unlimited=bool(given.get("unlimited", False)),
+        cells=cells,
+    )
+
+
+def _cell(unit: Unit, value: Any, known: int, missing: int, deliveries: int) -> Cell:
+    if not known:
+        return Cell(None, How.MISSING)
+    if missing or (unit not in ADDITIVE and known > 1):
+        return Cell(int(value), How.AT_LEAST)
+    return Cell(int(value), How.SINGLE if deliveries == 1 else How.SUM)
+
+
+def within(session: Session, frame: Frame, *, by: Actor) -> list[ColumnElement[bool]]:
+    """Conditions on the roll-up: the frame, and only what concerns this person."""
+    conditions: list[ColumnElement[bool]] = [col(Reached.day).between(frame.first, frame.last)]
     own = by.territories()
-    land = geotargeting.atlas(session, own)
-    for page in _pages(session, first=first, last=last):
-        read = _read(session, [delivery.id for delivery, _kind, _account in page if delivery.id])
-        for delivery, kind, account in page:
-            day = local_day(delivery.sent_at, delivery.zone) if delivery.sent_at else None
-            if day is None or not first <= day <= last:
-                continue
-            base = {
-                "day": day,
-                "delivery_id": delivery.id,
-                "post_id": delivery.post_id,
-                "kind": kind,
-                "account_id": account.id,
-                "account": account.name,
-                "network": str(account.network),
-                "provenance": delivery.provenance,
-                "unlimited": bool((delivery.gate or {}).get("unlimited")),
-            }
-            yield from (
-                figure for figure in _figures_of(delivery, base, *read) if _concerns(land, figure.territory, own)
-            )
-
-
-def _pages(session: Session, *, first: date, last: date) -> Iterator[Sequence[tuple[Delivery, str, Account]]]:
-    """What was published from the day before to the day after a period, page by page: days differ by zone."""
-    day = timedelta(days=1)
-    begin = datetime.combine(max(first, date.min + day), time(), UTC) - day
-    end = datetime.combine(min(last, date.max - 2 * day), time(), UTC) + 2 * day
-    query = (
-        select(Delivery, Post.kind, Account)
-        .join(Post, col(Post.id) == col(Delivery.post_id))
-        .join(Account, col(Account.id) == col(Delivery.account_id))
-        .where(
-            col(Delivery.state).in_([DeliveryState.SENT, DeliveryState.REMOVED]),
-            col(Delivery.sent_at).between(begin, end),
+    if COUNTRY not in own:
+        # National figures concern everybody who has a role at all.
+        conditions.append(
+            or_(*(_meets(session, code) for code in own), col(Reached.area) == COUNTRY) if own else _none()
         )
-        .order_by(col(Delivery.id))
-        .limit(PAGE)
-    )
-    page: Sequence[tuple[Delivery, str, Account]] = session.exec(query).all()
-    while page:
-        yield page
-        page = session.exec(query.where(col(Delivery.id) > page[-1][0].id)).all()
+    if frame.territory is not None and frame.territory != COUNTRY:
+        conditions.append(_inside(session, frame.territory))
+    if frame.account_id is not None:
+        conditions.append(col(Reached.account_id) == frame.account_id)
+    for name in ("kind", "network", "provenance"):
+        wanted = getattr(frame, name)
+        if wanted is not None:
+            conditions.append(getattr(Reached, name) == str(wanted))
+    return conditions
 
 
-Visited = Mapping[int, Mapping[tuple[str, Unit], int]]
-"""Delivery → territory and unit → how often."""
+def _none() -> ColumnElement[bool]:
+    return false()
 
 
-def _read(session: Session, deliveries: Sequence[int]) -> tuple[Visited, Mapping[int, list[ReachFigure]]]:
-    """What is known of several deliveries: our own counts, and the networks' figures."""
-    visited: dict[int, dict[tuple[str, Unit], int]] = {}
-    counted = (
-        select(Visit.delivery_id, Visit.territory_code, Visit.unit, func.sum(Visit.count))
-        .where(col(Visit.delivery_id).in_(deliveries))
-        .group_by(col(Visit.delivery_id), col(Visit.territory_code), col(Visit.unit))
-    )
-    for delivery_id, territory, unit, number in session.exec(counted):
-        visited.setdefault(delivery_id, {})[territory, Unit(unit)] = int(number)
-    told: dict[int, list[ReachFigure]] = {}
-    newest = (
-        select(ReachFigure)
-        .where(col(ReachFigure.delivery_id).in_(deliveries))
-        .order_by(by_letters(col(ReachFigure.metric)))
-    )
-    for row in session.exec(newest):
-        told.setdefault(row.delivery_id, []).append(row)
-    return visited, told
+def _inside(session: Session, code: str) -> ColumnElement[bool]:
+    """Rows that count for a territory or a part of it; few codes are named, of many the lineage is looked at."""
+    path = session.exec(select(Territory.path).where(Territory.code == code)).one()
+    parts = select(Territory.code).where(or_(col(Territory.path) == path, col(Territory.path).startswith(f"{path}/")))
+    return col(Reached.territory_code).in_(parts)
 
 
-def _figures_of(
-    delivery: Delivery, base: dict[str, Any], visited: Visited, told: Mapping[int, list[ReachFigure]]
-) -> Iterator[Figure]:
-    assert delivery.id is not None
-    own_counts = visited.get(delivery.id)
-    if delivery.provenance is Provenance.PORTAL and own_counts:
-        for (territory, unit), value in sorted(own_counts.items()):
-            yield Figure(**base, territory=territory, metric=f"portal_{unit}", unit=unit, value=value, missing=None)
-        return
-    rows = told.get(delivery.id, [])
-    territory = delivery.territory_code
-    for row in rows:
-        yield Figure(
-            **base,
-            territory=territory,
-            metric=row.metric,
-            unit=Unit(row.unit),
-            value=row.value,
-            missing=row.missing,
-            first_read_at=row.first_read_at,
-            last_read_at=row.last_read_at,
-        )
-    if not rows:
-        unit = {"facebook": Unit.PEOPLE, "x": Unit.IMPRESSIONS}.get(base["network"], Unit.VIEWS)
-        yield Figure(**base, territory=territory, metric="", unit=unit, value=None, missing="not read yet")
+def _meets(session: Session, code: str) -> ColumnElement[bool]:
+    """Rows that count for a territory, for a part of it, or for one that it lies in."""
+    path = session.exec(select(Territory.path).where(Territory.code == code)).first()
+    if path is None:
+        return _none()
+    return or_(_inside(session, code), col(Reached.territory_code).in_(lineage(path)))
 
 
-def _concerns(land: Atlas, territory: str, own: Sequence[str]) -> bool:
-    """Whether a figure concerns people of these territories: they meet (national ones concern everybody)."""
-    if territory == COUNTRY:
-        return bool(own)
-    code = territory if territory in land else _departement(territory)
-    return any(land.meet(code, mine) for mine in own)
+# --- The report -----------------------------------------------------------------------------------------------
 
-
-def _departement(commune: str) -> str:
-    """The département of a commune code (its own row is the truth; the code is enough to find the académie)."""
-    insee = commune.removeprefix("C-")
-    return "D-" + (insee[:3] if insee.startswith(("97", "98")) else insee[:2])
+_KEYS: Final[Mapping[By, tuple[str, ...]]] = {
+    By.TERRITORY: ("account_id", "area"),
+    By.ACCOUNT: ("account_id",),
+    By.POST: ("account_id", "post_id"),
+    By.KIND: ("account_id", "kind"),
+}
 
 
 def report(
     session: Session, *, by: Actor, first: date, last: date, order: By = By.TERRITORY, territory: str | None = None
 ) -> Report:
     """Reach over a period, one row per thing × account × kind of figure × provenance."""
+    frame = Frame(first, last, territory)
     land = geotargeting.atlas(session)
-    groups: dict[tuple[str, int, Unit, Provenance], list[Figure]] = {}
-    reached: set[str] = set()
-    for figure in figures(session, by=by, first=first, last=last):
-        if territory is not None and not _counts_for(land, figure.territory, territory):
-            continue
-        reached.add(report_territory(land, figure.territory))
-        if figure.metric not in MAIN and figure.metric:
-            continue
-        key = _key(land, figure, order)
-        account = figure.account_id
-        groups.setdefault((key, account, figure.unit, figure.provenance), []).append(figure)
-    rows = [_row(land, key[0], some, order) for key, some in groups.items()]
+    catalogue = cataloguing.catalogue(session)
+    accounts = account_names(session)
+    rows: list[Row] = []
+    for one in told(session, frame, by=by, keys=_KEYS[order]):
+        key = str(one.key[-1])
+        name = land.name(key) if order is By.TERRITORY else accounts[one.key[0]] if order is By.ACCOUNT else key
+        rows += [
+            Row(
+                key=key,
+                name=name,
+                account=accounts[one.key[0]],
+                network=one.network,
+                unit=unit,
+                provenance=one.provenance,
+                posts=one.posts,
+                value=cell.value,
+                how=cell.how,
+                metrics=metrics_of(catalogue, one.network, unit),
+                unlimited=one.unlimited,
+            )
+            for unit, cell in one.cells.items()
+        ]
     rows.sort(key=lambda row: (row.key, row.network, row.account, str(row.unit), str(row.provenance)))
-    silent = []
-    if order is By.TERRITORY:
-        own = by.territories()
-        wanted = [code for code, node in land.nodes.items() if node.level is Level.ACADEMIE]
-        silent = sorted(
-            code
-            for code in wanted
-            if code not in reached
-            and any(mine in land and land.meet(code, mine) for mine in own)
-            and (territory is None or _counts_for(land, code, territory))
-        )
-    return Report(order, first, last, rows, silent)
+    return Report(
+        order,
+        first,
+        last,
+        rows,
+        silent(session, frame, by=by, land=land) if order is By.TERRITORY else [],
+        [one for one in catalogue.breaks(first, last) if any(row.network == one.network.value for row in rows)],
+    )
 
 
-def _counts_for(land: Atlas, code: str, territory: str) -> bool:
-    node = code if code in land else _departement(code)
-    return node in land and land.within(node, territory)
+def account_names(session: Session) -> dict[int, str]:
+    """What accounts are called."""
+    return {number: name for number, name in session.exec(select(Account.id, Account.name)) if number is not None}
 
 
-def _key(land: Atlas, figure: Figure, order: By) -> str:
-    match order:
-        case By.TERRITORY:
-            return report_territory(land, figure.territory)
-        case By.ACCOUNT:
-            return str(figure.account_id)
-        case By.POST:
-            return str(figure.post_id)
-        case By.KIND:
-            return figure.kind
+def metrics_of(catalogue: Catalogue, network: str, unit: Unit) -> list[str]:
+    """The metrics that reports count as that kind of figure."""
+    return sorted(
+        {one.name for one in catalogue.metrics if one.counted and one.network == network and one.unit is unit}
+    )
 
 
-def report_territory(land: Atlas, code: str) -> str:
-    """The line of the report that a territory counts for: its académie, or itself when it is wider than one."""
-    node = code if code in land else _departement(code)
-    academies = land.academies_of([node])
-    return academies[0] if len(academies) == 1 else node
-
-
-def _row(land: Atlas, key: str, some: Sequence[Figure], order: By) -> Row:
-    """One line: several metrics of one kind are first joined per delivery, then over deliveries."""
-    one = some[0]
-    value, how = combine(one.unit, [figure.value for figure in some])
-    deliveries = {figure.delivery_id for figure in some}
-    if how is How.SUM and len(deliveries) == 1 and len({figure.metric for figure in some}) == 1:
-        how = How.SINGLE
-    names = {By.TERRITORY: lambda: land.name(key), By.ACCOUNT: lambda: one.account}
-    return Row(
-        key=key,
-        name=names.get(order, lambda: key)(),
-        account=one.account,
-        network=one.network,
-        unit=one.unit,
-        provenance=one.provenance,
-        posts=len({figure.post_id for figure in some}),
-        value=value,
-        how=how,
-        metrics=sorted({figure.metric for figure in some if figure.metric}),
-        unlimited=any(figure.unlimited for figure in some),
+def silent(session: Session, frame: Frame, *, by: Actor, land: Atlas) -> list[str]:
+    """The académies (and overseas services) of a person for which nothing was published: in order of code."""
+    query = select(Reached.area).where(*within(session, frame, by=by)).distinct()
+    heard = set(session.exec(query))
+    own = [code for code in by.territories() if code in land]
+    return sorted(
+        code
+        for code, node in land.nodes.items()
+        if node.level is Level.ACADEMIE
+        and code not in heard
+        and any(land.meet(code, mine) for mine in own)
+        and (frame.territory is None or (frame.territory in land and land.within(code, frame.territory)))
     )
 
 
@@ -325,88 +347,43 @@ def titles(session: Session, post_ids: Collection[int], *, by: Actor) -> dict[in
     }
 
 
-# --- Export ---------------------------------------------------------------------------------------------------
+# --- What is usual --------------------------------------------------------------------------------------------
 
-COLUMNS = (
-    "day",
-    "territory",
-    "territory_name",
-    "level",
-    "account",
-    "network",
-    "post",
-    "delivery",
-    "kind",
-    "metric",
-    "unit",
-    "value",
-    "missing",
-    "provenance",
-    "limited",
-    "first_read",
-    "last_read",
-    "catalogue_version",
-)
-"""Columns of the tidy export; they never change without a new schema version (docs/reach.md)."""
+USUAL_OVER: Final = timedelta(days=365)
+"""What is usual is told from so long before."""
 
-LIMITED = frozenset({Provenance.OWN_PAGE, Provenance.GATED, Provenance.PORTAL})
-"""Provenances whose figures are of the territory that they are told for; everybody sees what the others show."""
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+FEWEST: Final = 5
+"""From fewer deliveries nothing usual is told."""
 
 
-def harmless(cell: object) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    text = "" if cell is None else str(cell)
-    return "'" + text if text.startswith(_FORMULA) else text
+@dataclass(frozen=True)
+class Usual:
+    """The middle one of the figures of a territory, of one network, provenance and kind; and how many there are."""
+
+    value: float
+    deliveries: int
 
 
-def export_rows(session: Session, *, by: Actor, first: date, last: date) -> Iterator[list[object]]:
-    """Tidy rows, one per figure, in the order of COLUMNS."""
-    coming = figures(session, by=by, first=first, last=last)
-    while some := list(islice(coming, PAGE)):
-        yield from _tidy(geotargeting.atlas(session, {figure.territory for figure in some}), some)
+def usual(session: Session, area: str, *, network: str, provenance: Provenance, until: date) -> dict[Unit, Usual]:
+    """What is usual for a territory itself in the year before; of a kind with too few figures, nothing is told."""
+    units = list(Unit)
+    rows = session.connection().execute(
+        sa_select(*(getattr(Reached, unit.value) for unit in units)).where(
+            col(Reached.day).between(until - USUAL_OVER, until),
+            col(Reached.area) == area,
+            col(Reached.network) == network,
+            col(Reached.provenance) == provenance.value,
+        )
+    )
+    known: dict[Unit, list[int]] = {unit: [] for unit in units}
+    for row in rows:
+        for unit, value in zip(units, row, strict=True):
+            if value is not None:
+                known[unit].append(value)
+    return {unit: Usual(median(some), len(some)) for unit, some in known.items() if len(some) >= FEWEST}
 
 
-def _tidy(land: Atlas, some: Iterable[Figure]) -> Iterator[list[object]]:
-    for figure in some:
-        yield [
-            figure.day.isoformat(),
-            figure.territory,
-            land.name(figure.territory),
-            land.nodes[figure.territory].level.value,
-            figure.account,
-            figure.network,
-            figure.post_id,
-            figure.delivery_id,
-            figure.kind,
-            figure.metric,
-            figure.unit.value,
-            figure.value,
-            figure.missing,
-            figure.provenance.value,
-            "yes" if figure.provenance in LIMITED else "no",
-            figure.first_read_at.isoformat() if figure.first_read_at else None,
-            figure.last_read_at.isoformat() if figure.last_read_at else None,
-            CATALOGUE_VERSION,
-        ]
-
-
-def csv_lines(rows: Iterable[Sequence[object]], *, separator: str = ",") -> Iterator[str]:
-    """The export as CSV text, line by line, with its header; numbers stay numbers, words are made harmless."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, delimiter=separator, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\r\n")
-    for row in _with_header(rows):
-        writer.writerow([cell if isinstance(cell, int) else harmless(cell) for cell in row])
-        yield buffer.getvalue()
-        buffer.seek(0)
-        buffer.truncate()
-
-
-def _with_header(rows: Iterable[Sequence[object]]) -> Iterator[Sequence[object]]:
-    yield COLUMNS
-    yield from rows
-
+# --- In words ------------------------------------------------------------------------------------------------
 
 UNIT_NAMES = {
     Unit.PEOPLE: N_("people"),
@@ -414,6 +391,7 @@ UNIT_NAMES = {
     Unit.IMPRESSIONS: N_("impressions"),
     Unit.CLICKS: N_("clicks"),
     Unit.REACTIONS: N_("reactions"),
+    Unit.ARRIVALS: N_("arrivals"),
 }
 
 PROVENANCE_NAMES = {

@@ -31,7 +31,7 @@ from hub.domain.delivery import (
 from hub.domain.errors import Invalid, NotAllowed, NotFound, WrongState
 from hub.domain.person import WRITERS, Actor
 from hub.language import _
-from hub.services import connecting, delivering, drafting, geotargeting
+from hub.services import connecting, delivering, drafting, geotargeting, rolling
 
 S = DeliveryState
 
@@ -186,6 +186,7 @@ def resolve(
             _person_attempt(session, delivery, _("{name} found it.", name=by.name), at=at, remote_id=found)
             outcome = Outcome(OutcomeKind.OK, remote_id=found)
             delivering.apply(delivery, Change(S.SENT, reason or None), outcome, at=at)
+            rolling.enter(session, delivery)
         case Action.SEND:
             _person_attempt(session, delivery, _("{name} had it sent (again).", name=by.name), at=at)
             delivering.apply(delivery, Change(S.WAITING, reason or None, ready_at=at), None, at=at)

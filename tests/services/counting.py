@@ -11,7 +11,7 @@ from hub.database import reading, writing
 from hub.domain.account import Account
 from hub.domain.delivery import Delivery, DeliveryState
 from hub.domain.reach import Unit, first_slot
-from hub.services import measuring
+from hub.services import measuring, rolling
 from hub.services.measuring import Reading
 from tests.services.desk import Desk
 
@@ -40,6 +40,9 @@ def sent(desk: Desk, post_id: int, at: datetime | None = None) -> list[Delivery]
         desk.move(
             one.id, state=DeliveryState.SENT, remote_id=f"r{one.id}", sent_at=moment, next_sample_at=first_slot(moment)
         )
+    with writing(desk.stage.hub.engine) as session:
+        for one in desk.deliveries(post_id):
+            rolling.enter(session, one)
     return desk.deliveries(post_id)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from hub.database import reading, writing
 from hub.domain.account import Account, AccountState
-from hub.domain.delivery import Action, Delivery, DeliveryState
+from hub.domain.delivery import Action, Delivery, DeliveryState, Provenance
 from hub.domain.person import RoleKind
 from hub.domain.reach import How, Unit
 from hub.services import approving, awaiting, holding, sketching
@@ -182,7 +182,8 @@ def test_today_is_the_day_of_each_territory_and_one_line_a_post(desk: Desk):
 
 
 def test_the_last_posts_tell_what_is_known_as_at_least_and_never_add_people_up(desk: Desk):
-    page, portal = sent(desk, desk.approved(accounts=["facebook:A-14", "portal:FR"]))
+    both = sent(desk, desk.approved(accounts=["facebook:A-14", "portal:FR"]))
+    page, portal = sorted(both, key=lambda one: one.provenance is Provenance.PORTAL)
     desk.stage.clock.forward(days=10)
     read(desk, page, **{PEOPLE: 120, VIEWS: None, CLICKS: 4})
     visit(desk, portal, "D-35", Unit.VIEWS, 7)

@@ -16,7 +16,7 @@ from hub.database import reading, writing
 from hub.domain.delivery import Delivery
 from hub.domain.person import Actor
 from hub.domain.post import Media, Post, PostAudience, PostDestination, PostMedia
-from hub.services import delivering, drafting, geotargeting, reporting, resolving
+from hub.services import delivering, drafting, exporting, geotargeting, resolving
 from tests.services.counting import published
 from tests.services.desk import Desk
 
@@ -135,7 +135,7 @@ def test_the_export_says_whose_figures_are_limited_to_the_territory(desk: Desk, 
     published(desk, "deputy", **typed)
 
     with reading(desk.stage.hub.engine) as session:
-        rows = reporting.export_rows(session, by=desk.who("analyst"), first=date(2026, 11, 1), last=date(2026, 11, 30))
-        told = [dict(zip(reporting.COLUMNS, row, strict=True)) for row in rows]
+        rows = exporting.export_rows(session, by=desk.who("analyst"), first=date(2026, 11, 1), last=date(2026, 11, 30))
+        told = [dict(zip(exporting.COLUMNS, row, strict=True)) for row in rows]
 
     assert {str(row["provenance"]): row["limited"] for row in told} == limited

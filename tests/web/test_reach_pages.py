@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 
 from hub.domain.person import RoleKind
-from hub.services import reporting
+from hub.services import exporting, reporting
 from hub.web.staff import reach
 from tests.services.counting import CLICKS, PEOPLE, VIEWS, published, read
 from tests.services.desk import Desk
@@ -284,7 +284,7 @@ def test_the_export_is_that_of_the_api(browse: Browse, desk: Desk):
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     assert answer.headers["content-disposition"] == 'attachment; filename="relais-portee-2026-11-01-2026-11-30.csv"'
     [header, row] = csv.reader(io.StringIO(answer.text))
-    assert tuple(header) == reporting.COLUMNS
+    assert tuple(header) == exporting.COLUMNS
     assert dict(zip(header, row, strict=True))["value"] == "12"
 
 
@@ -295,7 +295,7 @@ def test_the_export_for_excel_has_semicolons_and_says_its_encoding(browse: Brows
 
     assert answer.content.startswith(b"\xef\xbb\xbf")
     [header, row] = csv.reader(io.StringIO(answer.content.decode("utf-8-sig")), delimiter=";")
-    assert (tuple(header), len(row)) == (reporting.COLUMNS, len(header))
+    assert (tuple(header), len(row)) == (exporting.COLUMNS, len(header))
 
 
 def test_an_animator_exports_their_own_figures_only(browse: Browse, desk: Desk):

@@ -23,7 +23,7 @@ from hub.database import reading
 from hub.domain.clock import local_day
 from hub.domain.errors import Invalid
 from hub.language import _
-from hub.services import joining, reporting
+from hub.services import exporting, joining, reporting
 from hub.settings import Settings, read_settings
 from hub.wiring import Hub, machine_clock, wire
 from schedules import runner
@@ -214,7 +214,7 @@ def _count(hub: Hub, sandbox: Sandbox, home: Path, *, until: datetime) -> tuple[
         report = reporting.report(session, by=by, first=first, last=last)
         rows = 0
         with file.open("w", encoding="utf-8", newline="") as writing:
-            for line in reporting.csv_lines(reporting.export_rows(session, by=by, first=first, last=last)):
+            for line in exporting.csv_lines(exporting.export_rows(session, by=by, first=first, last=last)):
                 writing.write(line)
                 rows += 1
     reached = {row.key for row in report.rows if row.key.startswith("A-")}

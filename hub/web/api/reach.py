@@ -13,7 +13,7 @@ from hub.database import reading
 from hub.domain.errors import Invalid
 from hub.domain.person import Actor
 from hub.language import _
-from hub.services import geotargeting, reporting
+from hub.services import exporting, geotargeting, reporting
 from hub.services.reporting import By
 from hub.web.api.typed import HOME_ZONE, Answer, First, Last, period
 from hub.web.deps import Now, ReadDb, SignedIn, TheHub
@@ -80,8 +80,8 @@ def csv_chunks(hub: Hub, person: Actor, begin: date, end: date, *, separator: st
     """The export in pieces of a good size; the session stays open until the last one."""
     with reading(hub.engine) as session:
         waiting = ""
-        rows = reporting.export_rows(session, by=person, first=begin, last=end)
-        for line in reporting.csv_lines(rows, separator=separator):
+        rows = exporting.export_rows(session, by=person, first=begin, last=end)
+        for line in exporting.csv_lines(rows, separator=separator):
             waiting += line
             if len(waiting) > CHUNK:
                 yield waiting
