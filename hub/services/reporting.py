@@ -19,6 +19,7 @@ from hub.domain.metric import Break, Catalogue
 from hub.domain.person import Actor
 from hub.domain.post import Post
 from hub.domain.reach import ADDITIVE, How, Reached, Unit
+from hub.domain.table import weekday_of
 from hub.domain.territory import COUNTRY, Atlas, Level, Territory, lineage
 from hub.language import N_, _
 from hub.services import cataloguing, drafting, geotargeting
@@ -46,6 +47,10 @@ class Frame:
     kind: str | None = None
     network: str | None = None
     provenance: Provenance | None = None
+    weekday: int | None = None
+    """Only what was published on that day of the week, where it went out; Monday is 0."""
+    hour: int | None = None
+    """Only what was published in that hour of the day, there."""
 
     @property
     def days(self) -> int:
@@ -131,7 +136,11 @@ def told(session: Session, frame: Frame, *, by: Actor, keys: Sequence[str] = ())
 
     Figures of different networks or provenance are never joined; people never added up.
     """
-    columns = [getattr(Reached, key) for key in keys]
+    return grouped(session, frame, [getattr(Reached, key) for key in keys], by=by)
+
+
+def grouped(session: Session, frame: Frame, columns: Sequence[Any], *, by: Actor) -> list[Told]:
+    """What `told` says, grouped by whatever can be worked out of a row of the roll-up."""
     own = [col(Reached.network), col(Reached.provenance)]
     query: Any = (
         sa_select(
@@ -239,6 +248,10 @@ def within(session: Session, frame: Frame, *, by: Actor) -> list[ColumnElement[b
         wanted = getattr(frame, name)
         if wanted is not None:
             conditions.append(getattr(Reached, name) == str(wanted))
+    if frame.weekday is not None:
+        conditions.append(weekday_of(col(Reached.day)) == frame.weekday)
+    if frame.hour is not None:
+        conditions.append(col(Reached.hour) == frame.hour)
     return conditions
 
 
