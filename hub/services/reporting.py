@@ -47,6 +47,8 @@ class Frame:
     kind: str | None = None
     network: str | None = None
     provenance: Provenance | None = None
+    area: str | None = None
+    """Only what is on that very line of a report by territory: of one that is wider than an académie, not its parts."""
     weekday: int | None = None
     """Only what was published on that day of the week, where it went out; Monday is 0."""
     hour: int | None = None
@@ -244,7 +246,7 @@ def within(session: Session, frame: Frame, *, by: Actor) -> list[ColumnElement[b
         conditions.append(_inside(session, frame.territory))
     if frame.account_id is not None:
         conditions.append(col(Reached.account_id) == frame.account_id)
-    for name in ("kind", "network", "provenance"):
+    for name in ("kind", "network", "provenance", "area"):
         wanted = getattr(frame, name)
         if wanted is not None:
             conditions.append(getattr(Reached, name) == str(wanted))
