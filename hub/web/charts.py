@@ -124,7 +124,7 @@ def patterns() -> Markup:
     """What hatches are made of: once on each page that has a chart."""
     return Markup(
         '<svg class="patterns" width="0" height="0" aria-hidden="true" focusable="false"><defs>'
-        '<pattern id="not-told" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
+        '<pattern id="not-told" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(-45)">'
         '<rect class="ground" width="6" height="6"/><rect class="mark" width="1.5" height="6"/></pattern>'
         '<pattern id="before" width="4" height="4" patternUnits="userSpaceOnUse">'
         '<rect class="ground" width="4" height="4"/><rect class="mark" width="4" height="2"/></pattern>'

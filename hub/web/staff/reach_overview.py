@@ -66,7 +66,7 @@ class Meaning:
 
 @dataclass
 class Overview:
-    """What was told in the period and in the one before it, and which of it is shown; each is read once, when needed."""
+    """What was told in the period and in the one before it, and which of it is shown; each read once, when needed."""
 
     session: Session
     asked: Asked
