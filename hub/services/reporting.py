@@ -143,8 +143,31 @@ def told(session: Session, frame: Frame, *, by: Actor, keys: Sequence[str] = ())
 
 def grouped(session: Session, frame: Frame, columns: Sequence[Any], *, by: Actor) -> list[Told]:
     """What `told` says, grouped by whatever can be worked out of a row of the roll-up."""
+    return [_told(row, len(columns)) for row in session.connection().execute(_query(session, frame, columns, by=by))]
+
+
+def highest(
+    session: Session, frame: Frame, unit: Unit | None, *, by: Actor, keys: Sequence[str], limit: int, offset: int
+) -> tuple[list[Told], int]:
+    """One page of what `told` says, the most of a figure first (else the newest things), and how many there are in all.
+
+    The database puts them in order, so that a page costs the same however many posts there are.
+    """
+    columns = [getattr(Reached, key) for key in keys]
+    query = _query(session, frame, columns, by=by)
+    newest = [column.desc() for column in reversed(columns)]
+    most = [] if unit is None else [_whole(unit).desc().nulls_last()]
     own = [col(Reached.network), col(Reached.provenance)]
-    query: Any = (
+    connection = session.connection()
+    rows = connection.execute(query.order_by(*most, *newest, *own).limit(limit).offset(offset))
+    told = [_told(row, len(columns)) for row in rows]
+    groups = sa_select(*columns, *own).where(*within(session, frame, by=by)).group_by(*columns, *own).subquery()
+    return told, int(connection.execute(sa_select(func.count()).select_from(groups)).scalar_one())
+
+
+def _query(session: Session, frame: Frame, columns: Sequence[Any], *, by: Actor) -> Any:
+    own = [col(Reached.network), col(Reached.provenance)]
+    return (
         sa_select(
             *columns,
             *own,
@@ -156,7 +179,6 @@ def grouped(session: Session, frame: Frame, columns: Sequence[Any], *, by: Actor
         .where(*within(session, frame, by=by))
         .group_by(*columns, *own)
     )
-    return [_told(row, len(columns)) for row in session.connection().execute(query)]
 
 
 def daily(session: Session, frame: Frame, *, by: Actor, keys: Sequence[str] = ()) -> list[tuple[date, Told]]:
@@ -192,28 +214,37 @@ def _as_number(column: Any) -> Any:
     return cast(column, Integer)
 
 
+def _whole(unit: Unit) -> Any:
+    """Several figures of a kind together: summed, or the highest of them."""
+    column = getattr(Reached, unit.value)
+    return func.sum(column) if unit in ADDITIVE else func.max(column)
+
+
 def _sums() -> list[Label[Any]]:
     """Of each kind of figure: how many are known, how many were not told, and what they are together."""
     told: list[Label[Any]] = []
     for unit in Unit:
         column, missing = getattr(Reached, unit.value), getattr(Reached, f"{unit.value}_missing")
-        whole = func.sum(column) if unit in ADDITIVE else func.max(column)
         told += [
             func.count(column).label(f"{unit.value}_known"),
             func.sum(missing).label(f"{unit.value}_missing"),
-            whole.label(unit.value),
+            _whole(unit).label(unit.value),
         ]
     return told
+
+
+_UNITS: Final = tuple(Unit)
 
 
 def _told(row: Any, keys: int, skip: int = 0) -> Told:
     given = row._mapping
     deliveries = given.get("deliveries", given.get("rows"))
+    figures = row[-3 * len(_UNITS) :]  # by place: a long report has many rows
     cells = {}
-    for unit in Unit:
-        known, missing = int(given[f"{unit.value}_known"]), int(given[f"{unit.value}_missing"] or 0)
+    for place, unit in enumerate(_UNITS):
+        known, missing, value = figures[3 * place : 3 * place + 3]
         if known or missing:
-            cells[unit] = _cell(unit, given[unit.value], known, missing, deliveries)
+            cells[unit] = _cell(unit, value, known, int(missing or 0), deliveries)
     return Told(
         key=tuple(row[skip:keys]),
         network=str(given["network"]),

@@ -50,29 +50,32 @@ class Table:
 
 def table(session: Session, asked: Asked, land: Atlas, *, by: Actor, page: int) -> Table:
     """The lines that the address asks for; names are looked up for those that are shown."""
-    told = reporting.told(session, asked.frame, by=by, keys=WAYS[asked.way])
     accounts = reporting.account_names(session)
-    order = asked.order or ("nom" if asked.way != "publication" else "")
-    names = _names(session, told, asked.way, land, accounts, by) if order == "nom" else {}
     begin = (page - 1) * LINES
-    shown = ordered(told, order, names, accounts)[begin : begin + LINES]
-    names = names or _names(session, shown, asked.way, land, accounts, by)
-    more = asked.address(page=page + 1) if len(told) > begin + LINES else ""
-    return Table([_line(one, names, accounts, asked, land) for one in shown], len(told), page, more)
+    order = asked.order or ("nom" if asked.way != "publication" else "")
+    if asked.way == "publication" and order not in {"nom", "compte"}:
+        unit = next((one for one in UNITS if one.value == order), None)
+        keys = WAYS[asked.way]
+        shown, count = reporting.highest(session, asked.frame, unit, by=by, keys=keys, limit=LINES, offset=begin)
+        names = _names(session, shown, asked.way, land, accounts, by)
+    else:
+        told = reporting.told(session, asked.frame, by=by, keys=WAYS[asked.way])
+        names = _names(session, told, asked.way, land, accounts, by)
+        shown, count = ordered(told, order, names, accounts)[begin : begin + LINES], len(told)
+    more = asked.address(page=page + 1) if count > begin + LINES else ""
+    return Table([_line(one, names, accounts, asked, land) for one in shown], count, page, more)
 
 
 def ordered(told: Sequence[Told], order: str, names: Mapping[Any, str], accounts: Mapping[int, str]) -> list[Told]:
-    """By one of the columns; what was not told comes last. Without an order, the newest thing first."""
+    """By one of the columns; what was not told comes last, and what is alike by account."""
     alike = sorted(told, key=lambda one: (search_key(accounts[one.key[0]]), one.network, one.provenance))
     match order:
-        case "nom":
-            return sorted(alike, key=lambda one: search_key(names.get(one.key[-1], "")))
         case "compte":
             return alike
         case "publications":
             return sorted(alike, key=lambda one: -one.posts)
-        case "" | "taux":
-            return sorted(alike, key=lambda one: one.key[-1], reverse=True)
+        case "nom" | "taux":
+            return sorted(alike, key=lambda one: search_key(names.get(one.key[-1], "")))
         case _:
             return sorted(alike, key=lambda one: -value(one, Unit(order)))
 
