@@ -40,7 +40,7 @@ def catalogue(session: Session) -> Catalogue:
             col(Metric.valid_from),
         )
     ).all()
-    return Catalogue(rows, _version(rows)) if rows else Catalogue(shipped(), str(SHIPPED_VERSION))
+    return Catalogue(rows, _version(rows)) if rows else Catalogue(_shipped(), str(SHIPPED_VERSION))
 
 
 def _version(rows: Iterable[Metric]) -> str:
