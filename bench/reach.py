@@ -24,6 +24,7 @@ from sqlmodel import Session, insert, select
 from hub import bulk
 from hub.database import build_engine, migrate, on_server, reading, writing
 from hub.domain.account import Account, AccountNetwork
+from hub.domain.clock import zone_info
 from hub.domain.delivery import Delivery, DeliveryState, Provenance
 from hub.domain.person import Actor, HeldRole, Person, RoleKind
 from hub.domain.post import Approval, Kind, Post, PostState
@@ -141,7 +142,7 @@ def fill(engine: Engine, country: Country, deliveries: int) -> None:
             publish(session, country, numbers, deliveries)
             samples = [one for number in numbers for one in samples_of(number, sent_at(number, deliveries))]
             at = bulk.moments(session)
-            rows = [tuple(one.values())[:-1] + (at[one["read_at"]],) for one in samples]
+            rows = [(*tuple(one.values())[:-1], at[one["read_at"]]) for one in samples]
             bulk.put(session, Sample, measuring.SAMPLE, rows, keys=("delivery_id", "metric", "slot"), renew=False)
             session.connection().execute(
                 insert(ReachFigure), [_newest(one) for one in samples if one["slot"] == HOURS[-1]]
@@ -163,7 +164,7 @@ def _row(country: Country, number: int, deliveries: int) -> dict[str, Any]:
     figures = {
         unit.value: value(number, place, len(HOURS) - 1) for place, (_name, unit, _size) in enumerate(METRICS[:4])
     }
-    there = at.astimezone(rolling.zone_info("Europe/Paris"))
+    there = at.astimezone(zone_info("Europe/Paris"))
     return {
         **rolling.unread("facebook", has_link=False), "people_missing": 0, **figures,
         "delivery_id": number, "territory_code": code, "area": code, "day": there.date(), "week": monday(there.date()), "hour": there.hour,
@@ -358,7 +359,9 @@ def _on(name: str, url: str, folder: Path, deliveries: int, turns: int) -> list[
 
 def _ingest(engine: Engine, name: str, country: Country, deliveries: int, turns: int) -> list[str]:
     """New deliveries for each turn and side, behind all that is there."""
-    ours, bare, more, following = [], [], 500, deliveries + 1
+    ours: list[float] = []
+    bare: list[float] = []
+    more, following = 500, deliveries + 1
     total = deliveries + 2 * turns * more
     for _turn in range(turns):
         for side in (ours, bare):
