@@ -182,7 +182,8 @@ Weeks = dict[tuple[str, date, str], int]
 def by_roll_up(engine: Engine, first: date, last: date) -> Weeks:
     """As our report asks."""
     with reading(engine) as session:
-        weeks = reporting.weekly(session, reporting.Frame(first, last), by=ANALYST, keys=("area",))
+        frame = reporting.Frame(first, last)
+        weeks = reporting.over_time(session, frame, reporting.Span.WEEK, by=ANALYST, keys=("area",))
     return {
         (told.key[0], week, unit.value): cell.value or 0 for week, told in weeks for unit, cell in told.cells.items()
     }

@@ -19,6 +19,7 @@ from hub.domain.metric import Break, Catalogue
 from hub.domain.person import Actor
 from hub.domain.post import Post
 from hub.domain.reach import ADDITIVE, How, Reached, ReachedDay, Unit
+from hub.domain.table import month_of, weekday_of
 from hub.domain.territory import COUNTRY, Atlas, Level, Territory, lineage
 from hub.language import N_, _
 from hub.services import cataloguing, drafting, geotargeting
@@ -46,6 +47,10 @@ class Frame:
     kind: str | None = None
     network: str | None = None
     provenance: Provenance | None = None
+    weekday: int | None = None
+    """Only what was published on that day of the week, where it went out; Monday is 0."""
+    hour: int | None = None
+    """Only what was published in that hour of the day, there."""
 
     @property
     def days(self) -> int:
@@ -131,7 +136,11 @@ def told(session: Session, frame: Frame, *, by: Actor, keys: Sequence[str] = ())
 
     Figures of different networks or provenance are never joined; people never added up.
     """
-    columns = [getattr(Reached, key) for key in keys]
+    return grouped(session, frame, [getattr(Reached, key) for key in keys], by=by)
+
+
+def grouped(session: Session, frame: Frame, columns: Sequence[Any], *, by: Actor) -> list[Told]:
+    """What `told` says, grouped by whatever can be worked out of a row of the roll-up."""
     own = [col(Reached.network), col(Reached.provenance)]
     counts = [
         func.count(distinct(col(Reached.post_id))),
@@ -146,20 +155,25 @@ def told(session: Session, frame: Frame, *, by: Actor, keys: Sequence[str] = ())
     return [_told(row, len(columns), *row[len(columns) + 2 : len(columns) + 5]) for row in _rows(session, query)]
 
 
-def daily(session: Session, frame: Frame, *, by: Actor, keys: Sequence[str] = ()) -> list[tuple[date, Told]]:
-    """The same for each day of publication; without counts of posts, which the days of a longer span do not add up to."""  # noqa: E501
-    return _over_time(session, "day", frame, by=by, keys=keys)
+class Span(StrEnum):
+    """What a trend goes by."""
+
+    DAY = "day"
+    WEEK = "week"
+    """From Monday to Sunday."""
+    MONTH = "month"
 
 
-def weekly(session: Session, frame: Frame, *, by: Actor, keys: Sequence[str] = ()) -> list[tuple[date, Told]]:
-    """The same for each ISO week, by its Monday."""
-    return _over_time(session, "week", frame, by=by, keys=keys)
+def over_time(
+    session: Session, frame: Frame, span: Span, *, by: Actor, keys: Sequence[str] = ()
+) -> list[tuple[date, Told]]:
+    """The same for each day, ISO week or month of publication, by its first day; without counts of posts.
 
-
-def _over_time(session: Session, span: str, frame: Frame, *, by: Actor, keys: Sequence[str]) -> list[tuple[date, Told]]:
-    """Out of the sums of days, where these can tell it: the number of posts does not matter then either."""
+    Out of the sums of days, where these can tell it: then the number of posts does not matter either.
+    """
     table: Any = ReachedDay if _days_suffice(session, frame, by=by, keys=keys) else Reached
-    columns = [getattr(table, key) for key in (span, *keys)]
+    first = month_of(col(table.day)) if span is Span.MONTH else getattr(table, span.value)
+    columns = [first, *(getattr(table, key) for key in keys)]
     own = [table.network, table.provenance]
     number = func.sum(table.deliveries) if table is ReachedDay else func.count(distinct(table.delivery_id))
     query: Any = (
@@ -173,7 +187,8 @@ def _over_time(session: Session, span: str, frame: Frame, *, by: Actor, keys: Se
 
 def _days_suffice(session: Session, frame: Frame, *, by: Actor, keys: Sequence[str]) -> bool:
     """Whether nothing is asked that the sums of days have forgotten: accounts, kinds, parts of an académie."""
-    if set(keys) - {"area"} or frame.account_id is not None or frame.kind is not None:
+    forgotten = (frame.account_id, frame.kind, frame.hour)
+    if set(keys) - {"area"} or any(asked is not None for asked in forgotten):
         return False
     wide = {Level.COUNTRY, Level.REGION, Level.ACADEMIE}
     land = geotargeting.atlas(session)
@@ -248,6 +263,10 @@ def within(session: Session, frame: Frame, *, by: Actor, table: Any = Reached) -
         wanted = getattr(frame, name)
         if wanted is not None:
             conditions.append(getattr(table, name) == wanted)
+    if frame.weekday is not None:
+        conditions.append(weekday_of(col(table.day)) == frame.weekday)
+    if frame.hour is not None:
+        conditions.append(col(table.hour) == frame.hour)
     return conditions
 
 
