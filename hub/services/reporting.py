@@ -296,10 +296,19 @@ _KEYS: Final[Mapping[By, tuple[str, ...]]] = {
 
 
 def report(
-    session: Session, *, by: Actor, first: date, last: date, order: By = By.TERRITORY, territory: str | None = None
+    session: Session,
+    *,
+    by: Actor,
+    first: date,
+    last: date,
+    order: By = By.TERRITORY,
+    territory: str | None = None,
+    network: str | None = None,
+    kind: str | None = None,
+    account_id: int | None = None,
 ) -> Report:
     """Reach over a period, one row per thing × account × kind of figure × provenance."""
-    frame = Frame(first, last, territory)
+    frame = Frame(first, last, territory, account_id, kind, network)
     land = geotargeting.atlas(session)
     catalogue = cataloguing.catalogue(session)
     accounts = account_names(session)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from sqlmodel import Session, col
 
@@ -16,8 +16,9 @@ from hub.domain.person import Actor
 from hub.domain.reach import ADDITIVE, How, Reached, Unit
 from hub.domain.table import weekday_of
 from hub.services import reporting
-from hub.services.reporting import Cell, Frame, Told
-from hub.services.reporting import Span as Step
+from hub.services.reporting import Cell, Frame, Report, Row, Span, Told
+
+Step: TypeAlias = Span
 
 
 @dataclass(frozen=True)
@@ -195,6 +196,16 @@ def compare(now: Sequence[Told], before: Sequence[Told], breaks: Sequence[Break]
         _change(key, cells[0].get(key), cells[1].get(key), breaks)
         for key in dict.fromkeys(chosen for told in cells for chosen in told)
     ]
+
+
+def compare_reports(now: Report, before: Report, breaks: Sequence[Break] = ()) -> list[Change]:
+    """The same for the rows of two reports that are told by the same: one change for each row of the newer one."""
+
+    def of(row: Row) -> tuple[Any, ...]:
+        return ((row.key, row.account), row.network, row.provenance, row.unit)
+
+    earlier = {of(row): Cell(row.value, row.how) for row in before.rows}
+    return [_change(of(row), Cell(row.value, row.how), earlier.get(of(row)), breaks) for row in now.rows]
 
 
 def _change(key: tuple[Any, ...], now: Cell | None, before: Cell | None, breaks: Sequence[Break]) -> Change:
