@@ -60,9 +60,12 @@ def later(known: Newest | None, read: Newest) -> Newest:
     if known is None:
         return read
     first = min(known.first_read_at, read.first_read_at)
-    told, tells = known.value is not None, read.value is not None
-    wins = tells if tells != told else read.last_read_at >= known.last_read_at
-    return (read if wins else known)._replace(first_read_at=first)
+    return max(known, read, key=_weight)._replace(first_read_at=first)
+
+
+def _weight(one: Newest) -> tuple[object, ...]:
+    """By what readings win; of two of the same moment always the same one, whichever came first."""
+    return one.value is not None, one.last_read_at, one.value or 0, one.missing or "", one.unit
 
 
 # --- What a row says ------------------------------------------------------------------------------------------
@@ -193,6 +196,10 @@ def _putting(insert_into: Any) -> Any:
 
 _PUT: Final = {"postgresql": _putting(postgresql.insert), "sqlite": _putting(sqlite.insert)}
 # Put together once: every delivery that goes out needs it.
+_MAKE: Final = {
+    "postgresql": postgresql.insert(Reached).on_conflict_do_nothing(),
+    "sqlite": sqlite.insert(Reached).on_conflict_do_nothing(),
+}
 
 
 def _put(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -203,9 +210,14 @@ def _put(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def count(session: Session, delivery: Delivery, *, territory_code: str, unit: Unit, number: int) -> None:
-    """Add our own count to the row of a delivery and a territory, which is made for a territory that is new to it."""
+    """Add our own count to the row of a delivery and a territory, which is made for a territory that is new to it.
+
+    On a network only those who followed our link are counted: its views are its own to tell.
+    """
     assert delivery.id is not None
     if delivery.provenance is not Provenance.PORTAL:
+        if unit is not Unit.CLICKS:
+            return
         unit, territory_code = Unit.ARRIVALS, delivery.territory_code
     column = getattr(Reached, unit.value)
     statement = (
@@ -213,13 +225,15 @@ def count(session: Session, delivery: Delivery, *, territory_code: str, unit: Un
         .where(col(Reached.delivery_id) == delivery.id, col(Reached.territory_code) == territory_code)
         .values({unit.value: func.coalesce(column, 0) + number})
     )
-    if session.connection().execute(statement).rowcount:
+    connection = session.connection()
+    if connection.execute(statement).rowcount:
         return
     land = geotargeting.atlas(session, [territory_code])
+    there = {"territory_code": territory_code, "area": area_of(land, territory_code)}
     for row in _bases(session, [delivery.id]):
         fresh = unread(row["network"], has_link=row.pop("has_link"))
-        there = {"territory_code": territory_code, "area": area_of(land, territory_code)}
-        _put(session, [row | fresh | there | {unit.value: number}])
+        connection.execute(_MAKE[connection.dialect.name], row | fresh | there)
+        connection.execute(statement)  # somebody else may have made it at the same instant
 
 
 _UPDATE: Final[dict[str, Any]] = {
@@ -264,6 +278,9 @@ def pages(session: Session) -> Iterator[tuple[int, int]]:
 
 def prove(session: Session, span: tuple[int, int], proof: Proof, *, catalogue: Catalogue, mend: bool) -> None:
     """Count a span of deliveries again from samples and visits, and compare; `mend` writes what differs anew."""
+    session.flush()
+    if mend:
+        _keep_still(session, span)
     within = col(Delivery.id).between(*span)
     ids = [number for number in session.exec(select(Delivery.id).where(within, col(Delivery.state).in_(OUT))) if number]
     newest, samples = _from_samples(session, span)
@@ -280,7 +297,15 @@ def prove(session: Session, span: tuple[int, int], proof: Proof, *, catalogue: C
             continue
         proof.differing.append(number)
         if mend:
-            _mend(session, number, wanted[number], newest.get(number, {}))
+            _mend(session, number, wanted[number], kept.get(number, []), newest.get(number, {}))
+
+
+def _keep_still(session: Session, span: tuple[int, int]) -> None:
+    """Nobody keeps readings or counts visitors of these deliveries until this transaction ends."""
+    deliveries = select(Delivery.id).where(col(Delivery.id).between(*span)).order_by(col(Delivery.id))
+    session.exec(deliveries.with_for_update()).all()
+    rows = select(Reached.delivery_id).where(col(Reached.delivery_id).between(*span))
+    session.exec(rows.order_by(col(Reached.delivery_id), col(Reached.territory_code)).with_for_update()).all()
 
 
 def _place(row: Mapping[str, Any]) -> str:
@@ -339,23 +364,34 @@ def _kept(
     session: Session, span: tuple[int, int]
 ) -> tuple[dict[int, list[dict[str, Any]]], dict[int, dict[str, Newest]]]:
     """What the roll-up holds of a span."""
+    connection = session.connection()
     rows: dict[int, list[dict[str, Any]]] = defaultdict(list)
-    for one in session.exec(select(Reached).where(col(Reached.delivery_id).between(*span))):
-        rows[one.delivery_id].append(one.model_dump())
+    for row in connection.execute(_ROWS.where(col(Reached.delivery_id).between(*span))):
+        rows[row.delivery_id].append(dict(row._mapping))
     figures: dict[int, dict[str, Newest]] = defaultdict(dict)
-    for two in session.exec(select(ReachFigure).where(col(ReachFigure.delivery_id).between(*span))):
-        figures[two.delivery_id][two.metric] = Newest(
-            two.metric, Unit(two.unit), two.value, two.missing, two.first_read_at, two.last_read_at
-        )
+    for number, metric, unit, *rest in connection.execute(_FIGURES.where(col(ReachFigure.delivery_id).between(*span))):
+        figures[number][metric] = Newest(metric, Unit(unit), *rest)
     return {number: sorted(some, key=_place) for number, some in rows.items()}, figures
 
 
-def _mend(session: Session, number: int, rows: Sequence[Mapping[str, Any]], newest: Mapping[str, Newest]) -> None:
+_ROWS: Any = sa_select(*(getattr(Reached, name) for name in Reached.model_fields))
+_FIGURES: Any = sa_select(*(getattr(ReachFigure, name) for name in ("delivery_id", *Newest._fields)))
+
+
+def _mend(
+    session: Session,
+    number: int,
+    rows: Sequence[Mapping[str, Any]],
+    kept: Iterable[Mapping[str, Any]],
+    newest: Mapping[str, Newest],
+) -> None:
+    """Write the rows of a delivery anew. Those that stay are written over: whoever waits to add to one finds it."""
     session.expire_all()
     connection = session.connection()
-    connection.execute(delete(Reached).where(col(Reached.delivery_id) == number))
+    for place in {_place(row) for row in kept} - {_place(row) for row in rows}:
+        gone = delete(Reached).where(col(Reached.delivery_id) == number, col(Reached.territory_code) == place)
+        connection.execute(gone)
+    _put(session, rows)
     connection.execute(delete(ReachFigure).where(col(ReachFigure.delivery_id) == number))
-    if rows:
-        connection.execute(insert(Reached), list(rows))
     if newest:
         connection.execute(insert(ReachFigure), [{"delivery_id": number, **one._asdict()} for one in newest.values()])
