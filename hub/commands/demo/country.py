@@ -110,7 +110,7 @@ def academies(session: Session) -> list[Territory]:
 
 
 def _populations(session: Session, year: int) -> list[str]:
-    """Invented populations of all territories, said to be so: an eighth of the people is young, few of them left school."""
+    """Invented populations of all territories, said to be so: an eighth is young, and few of them left school."""
     rows = ["territory;cohort;year;number;source\n"]
     for place in academies(session):
         young = max(1, round(place.population * 0.12))
