@@ -35,16 +35,16 @@ def table(lines: Iterable[str], columns: Sequence[str], *, also: Mapping[str, st
     heading = next(coming, "").removeprefix("\ufeff")
     separator = ";" if heading.count(";") >= heading.count(",") else ","
     rows = csv.reader(chain([heading], coming), delimiter=separator)
-    names = [(also or {}).get(name, name) for name in (folded(cell.strip()) for cell in next(rows, []))]
-    _require_all(names, columns)
     found = []
     try:
+        names = [(also or {}).get(name, name) for name in (folded(cell.strip()) for cell in next(rows, []))]
+        _require_all(names, columns)
         for row in rows:
             if any(cell.strip() for cell in row):
                 cells = dict(zip(names, [*row, *[""] * len(names)], strict=False))
                 found.append(Line(rows.line_num, cells, too_much=any(row[len(names) :])))
     except csv.Error as error:
-        raise problems([(rows.line_num + 1, str(error))]) from error
+        raise problems([(rows.line_num, str(error))]) from error
     if not found:
         raise Invalid(_("The file holds nothing but its heading."))
     return found
