@@ -96,6 +96,10 @@ class Catalogue:
         """Network and name of the metrics whose figures reports count."""
         return frozenset((one.network.value, one.name) for one in self.metrics if one.counted)
 
+    def counts(self, network: str, name: str) -> bool:
+        """Whether reports count the figures of that name."""
+        return (network, name) in self.counted
+
     @cached_property
     def successors(self) -> Sequence[Metric]:
         """The metrics that took over from another."""

@@ -61,9 +61,12 @@ def later(known: Newest | None, read: Newest) -> Newest:
     if known is None:
         return read
     first = min(known.first_read_at, read.first_read_at)
-    told, tells = known.value is not None, read.value is not None
-    wins = tells if tells != told else read.last_read_at >= known.last_read_at
-    return (read if wins else known)._replace(first_read_at=first)
+    return max(known, read, key=_weight)._replace(first_read_at=first)
+
+
+def _weight(one: Newest) -> tuple[object, ...]:
+    """By what readings win; of two of the same moment always the same one, whichever came first."""
+    return one.value is not None, one.last_read_at, one.value or 0, one.missing or "", one.unit
 
 
 Read = tuple[int, str, Unit, int | None, str | None, datetime]
@@ -82,8 +85,12 @@ def fold(newest: NewestOf, read: Iterable[Read]) -> None:
             continue
         if at < known[3]:
             known[3] = at
-        told, tells = known[1] is not None, value is not None
-        if tells if tells != told else at >= known[4]:
+        if (value is not None, at, value or 0, missing or "") > (
+            known[1] is not None,
+            known[4],
+            known[1] or 0,
+            known[2] or "",
+        ):
             known[1], known[2], known[4] = value, missing, at
     for (number, metric), one in best.items():
         of_delivery = newest.setdefault(number, {})
@@ -136,7 +143,7 @@ def told(network: str, figures: Iterable[Newest], catalogue: Catalogue) -> Count
 
     Where one metric took over from another, the newer one counts as soon as it tells something.
     """
-    known = [one for one in figures if (network, one.metric) in catalogue.counted]
+    known = [one for one in figures if catalogue.counts(network, one.metric)]
     if catalogue.successors:
         gone = catalogue.replaced(network, [one.metric for one in known if one.value is not None])
         known = [one for one in known if one.metric not in gone]
@@ -260,6 +267,13 @@ def _adding(insert_into: Any) -> Any:
     return insert_into(Reached).on_conflict_do_nothing(index_elements=["delivery_id", "territory_code"])
 
 
+def _putting(insert_into: Any) -> Any:
+    statement = insert_into(Reached)
+    keys = ["delivery_id", "territory_code"]
+    same = {one.name: one for one in statement.excluded if one.name not in keys}
+    return statement.on_conflict_do_update(index_elements=keys, set_=same)
+
+
 def _adding_to_day(insert_into: Any) -> Any:
     """One row more of a day; as it is new, it tells nobody's people yet."""
     statement = insert_into(ReachedDay)
@@ -308,6 +322,7 @@ _OTHER: Any = aliased(Reached)
 _MAKERS: Final[Mapping[str, Any]] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 # Put together once: every delivery that goes out, and every reading, needs them.
 _ADD: Final = {name: _adding(insert_into) for name, insert_into in _MAKERS.items()}
+_PUT: Final = {name: _putting(insert_into) for name, insert_into in _MAKERS.items()}
 _ADD_TO_DAY: Final = {name: _adding_to_day(insert_into) for name, insert_into in _MAKERS.items()}
 _SUM_UP: Final = {name: _summing_up(insert_into) for name, insert_into in _MAKERS.items()}
 
@@ -319,9 +334,14 @@ def sum_up(session: Session, deliveries: Collection[int]) -> None:
 
 
 def count(session: Session, delivery: Delivery, *, territory_code: str, unit: Unit, number: int) -> None:
-    """Add our own count to the row of a delivery and a territory, which is made for a territory that is new to it."""
+    """Add our own count to the row of a delivery and a territory, which is made for a territory that is new to it.
+
+    On a network only those who followed our link are counted: its views are its own to tell.
+    """
     assert delivery.id is not None
     if delivery.provenance is not Provenance.PORTAL:
+        if unit is not Unit.CLICKS:
+            return
         unit, territory_code = Unit.ARRIVALS, delivery.territory_code
     column = getattr(Reached, unit.value)
     statement = (
@@ -330,15 +350,17 @@ def count(session: Session, delivery: Delivery, *, territory_code: str, unit: Un
         .values({unit.value: func.coalesce(column, 0) + number})
     )
     connection = session.connection()
+    which = {"the_delivery": delivery.id, "the_territory": territory_code, "more": number}
     if connection.execute(statement).rowcount:
-        which = {"the_delivery": delivery.id, "the_territory": territory_code, "more": number}
         connection.execute(_MORE_OF_DAY[unit], which)
         return
     land = geotargeting.atlas(session, [territory_code])
+    there = {"territory_code": territory_code, "area": area_of(land, territory_code)}
     for row in _bases(session, [delivery.id]):
         fresh = unread(row["network"], has_link=row.pop("has_link"))
-        there = {"territory_code": territory_code, "area": area_of(land, territory_code)}
-        _enter(session, row | fresh | there | {unit.value: number})
+        _enter(session, row | fresh | there)
+        connection.execute(statement)  # somebody else may have made it at the same instant
+        connection.execute(_MORE_OF_DAY[unit], which)
 
 
 def _more_of_day(unit: Unit) -> Any:
@@ -387,6 +409,11 @@ class Proof:
     differing_days: list[date] = field(default_factory=list)
     """Days whose sums were not those of their rows."""
 
+    @property
+    def holds(self) -> bool:
+        """Whether nothing differs."""
+        return not self.differing and not self.differing_days
+
 
 def pages(session: Session) -> Iterator[tuple[int, int]]:
     """Spans of delivery numbers, first and last, small enough for one transaction each."""
@@ -397,6 +424,9 @@ def pages(session: Session) -> Iterator[tuple[int, int]]:
 
 def prove(session: Session, span: tuple[int, int], proof: Proof, *, catalogue: Catalogue, mend: bool) -> None:
     """Count a span of deliveries again from samples and visits, and compare; `mend` writes what differs anew."""
+    session.flush()
+    if mend:
+        _keep_still(session, span)
     within = col(Delivery.id).between(*span)
     ids = [number for number in session.exec(select(Delivery.id).where(within, col(Delivery.state).in_(OUT))) if number]
     newest = newest_of_samples(session, range(span[0], span[1] + 1))
@@ -415,7 +445,15 @@ def prove(session: Session, span: tuple[int, int], proof: Proof, *, catalogue: C
             continue
         proof.differing.append(number)
         if mend:
-            _mend(session, number, wanted[number], newest.get(number, {}))
+            _mend(session, number, wanted[number], kept.get(number, []), newest.get(number, {}))
+
+
+def _keep_still(session: Session, span: tuple[int, int]) -> None:
+    """Nobody keeps readings or counts visitors of these deliveries until this transaction ends."""
+    deliveries = select(Delivery.id).where(col(Delivery.id).between(*span)).order_by(col(Delivery.id))
+    session.exec(deliveries.with_for_update()).all()
+    rows = select(Reached.delivery_id).where(col(Reached.delivery_id).between(*span))
+    session.exec(rows.order_by(col(Reached.delivery_id), col(Reached.territory_code)).with_for_update()).all()
 
 
 def prove_days(session: Session, first: date, last: date, proof: Proof, *, mend: bool) -> None:
@@ -442,12 +480,12 @@ def _tuples(session: Session, query: Any) -> list[tuple[Any, ...]]:
 
 def months(session: Session) -> Iterator[tuple[date, date]]:
     """Spans of days of publication, each a month long, from the first to the last."""
-    spans = [func.min(Reached.day), func.max(Reached.day), func.min(ReachedDay.day), func.max(ReachedDay.day)]
-    begin, end, other, later_end = session.connection().execute(sa_select(*spans[:2])).one() + (
-        session.connection().execute(sa_select(*spans[2:])).one()
-    )
-    begin, end = min(filter(None, [begin, other]), default=None), max(filter(None, [end, later_end]), default=None)
-    while begin is not None and begin <= end:
+    ends: list[date | None] = []
+    for table in (Reached, ReachedDay):
+        ends += session.exec(select(func.min(table.day), func.max(table.day))).one()
+    known = [day for day in ends if day is not None]
+    begin, end = min(known, default=date.max), max(known, default=date.min)
+    while begin <= end:
         following = (begin.replace(day=1) + timedelta(days=32)).replace(day=1)
         yield begin, min(end, following - timedelta(days=1))
         begin = following
@@ -490,23 +528,36 @@ def _kept(
     session: Session, span: tuple[int, int]
 ) -> tuple[dict[int, list[dict[str, Any]]], dict[int, dict[str, Newest]]]:
     """What the roll-up holds of a span."""
+    connection = session.connection()
     rows: dict[int, list[dict[str, Any]]] = defaultdict(list)
-    for one in session.exec(select(Reached).where(col(Reached.delivery_id).between(*span))):
-        rows[one.delivery_id].append(one.model_dump())
+    for row in connection.execute(_ROWS.where(col(Reached.delivery_id).between(*span))):
+        rows[row.delivery_id].append(dict(row._mapping))
     figures: dict[int, dict[str, Newest]] = defaultdict(dict)
-    for two in session.exec(select(ReachFigure).where(col(ReachFigure.delivery_id).between(*span))):
-        figures[two.delivery_id][two.metric] = Newest(
-            two.metric, Unit(two.unit), two.value, two.missing, two.first_read_at, two.last_read_at
-        )
+    for number, metric, unit, *rest in connection.execute(_FIGURES.where(col(ReachFigure.delivery_id).between(*span))):
+        figures[number][metric] = Newest(metric, Unit(unit), *rest)
     return {number: sorted(some, key=_place) for number, some in rows.items()}, figures
 
 
-def _mend(session: Session, number: int, rows: Sequence[Mapping[str, Any]], newest: Mapping[str, Newest]) -> None:
+_ROWS: Any = sa_select(*(getattr(Reached, name) for name in Reached.model_fields))
+_FIGURES: Any = sa_select(*(getattr(ReachFigure, name) for name in ("delivery_id", *Newest._fields)))
+
+
+def _mend(
+    session: Session,
+    number: int,
+    rows: Sequence[Mapping[str, Any]],
+    kept: Iterable[Mapping[str, Any]],
+    newest: Mapping[str, Newest],
+) -> None:
+    """Write the rows of a delivery anew. Those that stay are written over: whoever waits to add to one finds it."""
     session.expire_all()
     connection = session.connection()
-    connection.execute(delete(Reached).where(col(Reached.delivery_id) == number))
-    connection.execute(delete(ReachFigure).where(col(ReachFigure.delivery_id) == number))
+    for place in {_place(row) for row in kept} - {_place(row) for row in rows}:
+        gone = delete(Reached).where(col(Reached.delivery_id) == number, col(Reached.territory_code) == place)
+        connection.execute(gone)
     if rows:
-        connection.execute(insert(Reached), list(rows))
+        connection.execute(_PUT[connection.dialect.name], list(rows))
+    connection.execute(delete(ReachFigure).where(col(ReachFigure.delivery_id) == number))
     if newest:
         connection.execute(insert(ReachFigure), [{"delivery_id": number, **one._asdict()} for one in newest.values()])
+    sum_up(session, [number])
