@@ -324,7 +324,7 @@ def test_use_that_grows_after_a_reading_is_heeded(room: Room) -> None:
 
 def priced(room: Room, **price: int) -> None:
     """What reading on X costs from now on."""
-    room.engine.worker.hub = replace(room.hub, prices={AccountNetwork.X: Price(**price)})
+    room.engine.hub = room.engine.worker.hub = replace(room.hub, prices={AccountNetwork.X: Price(**price)})
 
 
 def costs(room: Room) -> list[tuple[date, int, int]]:
