@@ -41,7 +41,7 @@ def catalogue(session: Session) -> Catalogue:
             col(Metric.valid_from),
         )
     ).all()
-    return Catalogue(rows, _version(rows)) if rows else Catalogue(shipped(), str(SHIPPED_VERSION))
+    return Catalogue(rows, _version(rows)) if rows else Catalogue(_shipped(), str(SHIPPED_VERSION))
 
 
 def asked_of_posts(known: Catalogue, network: AccountNetwork, day: date) -> tuple[Asked, ...]:

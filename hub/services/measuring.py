@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import bindparam, insert
-from sqlalchemy import select as sa_select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
 from channels import Asked, ChannelError, Figure, Figures, Receipt, Throttled
+from hub import bulk
 from hub.domain.account import Account, AccountNetwork
 from hub.domain.audit import OPERATOR, note
 from hub.domain.delivery import Delivery, DeliveryState, Patience
@@ -23,7 +22,6 @@ from hub.domain.table import by_letters
 from hub.language import _
 from hub.services import budgeting, cataloguing, delivering, pacing, rolling
 from hub.services.budgeting import NO_PRICES, Price, Prices
-from hub.services.rolling import Newest
 
 BATCH = 100
 """Most posts of one account asked about together (X takes a hundred ids at once)."""
@@ -189,22 +187,8 @@ def as_sample(delivery_id: int, figure: Figure, *, slot: timedelta, at: datetime
     }
 
 
-_PRESENT: Any = sa_select(col(Sample.delivery_id), col(Sample.metric), col(Sample.slot)).where(
-    col(Sample.delivery_id).in_(bindparam("the_deliveries", expanding=True))
-)
-_KNOWN: Any = sa_select(
-    col(ReachFigure.delivery_id), col(ReachFigure.metric), col(ReachFigure.unit), col(ReachFigure.value),
-    col(ReachFigure.missing), col(ReachFigure.first_read_at), col(ReachFigure.last_read_at),
-).where(col(ReachFigure.delivery_id).in_(bindparam("the_deliveries", expanding=True)))  # fmt: skip
-
-
-def _keeping(insert_into: Any) -> Any:
-    statement = insert_into(ReachFigure)
-    same = {one.name: one for one in statement.excluded if one.name not in {"delivery_id", "metric"}}
-    return statement.on_conflict_do_update(index_elements=["delivery_id", "metric"], set_=same)
-
-
-_KEEP: Final = {"postgresql": _keeping(postgresql.insert), "sqlite": _keeping(sqlite.insert)}
+SAMPLE: Final = ("delivery_id", "metric", "unit", "slot", "value", "missing", "read_at")
+FIGURE: Final = ("delivery_id", "metric", "unit", "value", "missing", "first_read_at", "last_read_at")
 
 
 def keep(session: Session, network: str, samples: Sequence[Mapping[str, Any]]) -> int:
@@ -212,37 +196,33 @@ def keep(session: Session, network: str, samples: Sequence[Mapping[str, Any]]) -
 
     One that is kept already (the same metric at the same planned moment) is not kept again.
     """
-    ids = {"the_deliveries": list({sample["delivery_id"] for sample in samples})}
     if not samples:
         return 0
     session.flush()
-    connection = session.connection()
-    present = {tuple(row) for row in connection.execute(_PRESENT, ids)}
-    fresh: dict[tuple[int, str, int], Mapping[str, Any]] = {}
-    for sample in samples:
-        key = (sample["delivery_id"], sample["metric"], sample["slot"])
-        if key not in present:
-            fresh.setdefault(key, sample)
-    if not fresh:
-        return 0
-    connection.execute(insert(Sample), list(fresh.values()))
-    newest: dict[int, dict[str, Newest]] = {}
-    for delivery_id, metric, unit, *rest in connection.execute(_KNOWN, ids):
-        newest.setdefault(delivery_id, {})[metric] = Newest(metric, Unit(unit), *rest)
-    changed = {}
-    for sample in fresh.values():
-        figures, metric, at = newest.setdefault(sample["delivery_id"], {}), sample["metric"], sample["read_at"]
-        read = Newest(metric, sample["unit"], sample["value"], sample["missing"], at, at)
-        figures[metric] = changed[sample["delivery_id"], metric] = rolling.later(figures.get(metric), read)
-    rows = [{"delivery_id": number, **one._asdict()} for (number, _metric), one in changed.items()]
-    connection.execute(_KEEP[connection.dialect.name], rows)
-    rolling.tell(
-        session,
-        network,
-        {number: some.values() for number, some in newest.items()},
-        catalogue=cataloguing.catalogue(session),
-    )
-    return len(fresh)
+    at = bulk.moments(session)
+    rows = [
+        (one["delivery_id"], one["metric"], one["unit"].value, one["slot"], one["value"], one["missing"],
+         at[one["read_at"]])
+        for one in samples
+    ]  # fmt: skip
+    ids = {row[0] for row in rows}
+    newest = rolling.newest_known(session, ids)
+    kept = bulk.put(session, Sample, SAMPLE, rows, keys=("delivery_id", "metric", "slot"), renew=False)
+    if kept == len(samples):
+        rolling.fold(newest, ((one["delivery_id"], one["metric"], one["unit"], one["value"], one["missing"],
+                               one["read_at"]) for one in samples))  # fmt: skip
+    else:
+        # Some were there before: what they say is known, and is not what was heard now.
+        newest = rolling.newest_of_samples(session, ids)
+    figures = [
+        (number, one.metric, one.unit.value, one.value, one.missing, at[one.first_read_at], at[one.last_read_at])
+        for number, some in newest.items()
+        for one in some.values()
+    ]
+    bulk.put(session, ReachFigure, FIGURE, figures, keys=("delivery_id", "metric"), renew=True)
+    told = {number: some.values() for number, some in newest.items()}
+    rolling.tell(session, network, told, catalogue=cataloguing.catalogue(session))
+    return kept
 
 
 def strike(session: Session, delivery_id: int, metric: str, slot: int, *, reason: str, at: datetime) -> Sample:

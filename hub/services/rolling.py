@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import bindparam, delete, insert, update
+from sqlalchemy import Integer, bindparam, case, delete, distinct, insert, tuple_, update
 from sqlalchemy import select as sa_select
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, func, select
 
 from hub.domain.account import Account, AccountNetwork
@@ -18,7 +19,7 @@ from hub.domain.clock import zone_info
 from hub.domain.delivery import Delivery, DeliveryState, Provenance
 from hub.domain.metric import Catalogue
 from hub.domain.post import Post
-from hub.domain.reach import ADDITIVE, Reached, ReachFigure, Sample, Unit, Visit
+from hub.domain.reach import ADDITIVE, Reached, ReachedDay, ReachFigure, Sample, Unit, Visit, monday
 from hub.domain.territory import Atlas
 from hub.services import geotargeting
 
@@ -65,6 +66,59 @@ def later(known: Newest | None, read: Newest) -> Newest:
     return (read if wins else known)._replace(first_read_at=first)
 
 
+Read = tuple[int, str, Unit, int | None, str | None, datetime]
+"""Delivery, metric, kind, value, why there is none, when it was read."""
+NewestOf = dict[int, dict[str, Newest]]
+"""Delivery → metric → its newest reading."""
+
+
+def fold(newest: NewestOf, read: Iterable[Read]) -> None:
+    """Put readings to the newest ones that are known, as `later` would; of many at once, the short way."""
+    best: dict[tuple[int, str], list[Any]] = {}
+    for number, metric, unit, value, missing, at in read:
+        known = best.get((number, metric))
+        if known is None:
+            best[number, metric] = [unit, value, missing, at, at]
+            continue
+        if at < known[3]:
+            known[3] = at
+        told, tells = known[1] is not None, value is not None
+        if tells if tells != told else at >= known[4]:
+            known[1], known[2], known[4] = value, missing, at
+    for (number, metric), one in best.items():
+        of_delivery = newest.setdefault(number, {})
+        of_delivery[metric] = later(of_delivery.get(metric), Newest(metric, *one))
+
+
+_KNOWN: Any = sa_select(
+    col(ReachFigure.delivery_id), col(ReachFigure.metric), col(ReachFigure.unit), col(ReachFigure.value),
+    col(ReachFigure.missing), col(ReachFigure.first_read_at), col(ReachFigure.last_read_at),
+).where(col(ReachFigure.delivery_id).in_(bindparam("the_deliveries", expanding=True)))  # fmt: skip
+_SAMPLES: Any = sa_select(
+    col(Sample.delivery_id), col(Sample.metric), col(Sample.unit), col(Sample.value), col(Sample.missing),
+    col(Sample.read_at),
+).where(col(Sample.delivery_id).in_(bindparam("the_deliveries", expanding=True)))  # fmt: skip
+
+
+def newest_known(session: Session, deliveries: Collection[int]) -> NewestOf:
+    """The newest readings of these deliveries, as the roll-up has them."""
+    newest: NewestOf = {}
+    found = session.connection().execute(_KNOWN, {"the_deliveries": list(deliveries)})
+    for number, metric, unit, value, missing, first, last in found:
+        newest.setdefault(number, {})[metric] = Newest(metric, Unit(unit), value, missing, first, last)
+    return newest
+
+
+def newest_of_samples(session: Session, deliveries: Collection[int]) -> NewestOf:
+    """The same from everything that was ever read."""
+    newest: NewestOf = {}
+    found = session.connection().execute(_SAMPLES, {"the_deliveries": list(deliveries)})
+    fold(
+        newest, ((number, metric, Unit(unit), value, missing, at) for number, metric, unit, value, missing, at in found)
+    )
+    return newest
+
+
 # --- What a row says ------------------------------------------------------------------------------------------
 
 
@@ -82,9 +136,10 @@ def told(network: str, figures: Iterable[Newest], catalogue: Catalogue) -> Count
 
     Where one metric took over from another, the newer one counts as soon as it tells something.
     """
-    known = [one for one in figures if catalogue.counts(network, one.metric)]
-    gone = catalogue.replaced(network, [one.metric for one in known if one.value is not None])
-    known = [one for one in known if one.metric not in gone]
+    known = [one for one in figures if (network, one.metric) in catalogue.counted]
+    if catalogue.successors:
+        gone = catalogue.replaced(network, [one.metric for one in known if one.value is not None])
+        known = [one for one in known if one.metric not in gone]
     counts = unread(network, has_link=False)
     del counts[Unit.ARRIVALS.value], counts[f"{Unit.ARRIVALS}_missing"]  # these are our own
     if not known:
@@ -105,7 +160,23 @@ def enter(session: Session, delivery: Delivery) -> None:
     assert delivery.id is not None
     session.flush()
     for row in _bases(session, [delivery.id]):
-        _put(session, [row | unread(row["network"], has_link=row.pop("has_link"))])
+        _enter(session, row | unread(row["network"], has_link=row.pop("has_link")))
+
+
+def _enter(session: Session, row: Mapping[str, Any]) -> None:
+    """A row that is new; one that is there already was counted with its day before."""
+    connection = session.connection()
+    if connection.execute(_ADD[connection.dialect.name], row).rowcount:
+        connection.execute(_ADD_TO_DAY[connection.dialect.name], _day_of(row))
+
+
+def _day_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row by itself as its day tells it."""
+    day = {key: row[key] for key in (*DAY_KEYS, "week")} | {"deliveries": 1}
+    for unit in Unit:
+        value = row[unit.value]
+        day |= {unit.value: value, f"{unit}_known": int(value is not None), f"{unit}_missing": row[f"{unit}_missing"]}
+    return day
 
 
 def area_of(land: Atlas, code: str) -> str:
@@ -135,7 +206,7 @@ def enter_row(session: Session, row: Mapping[str, Any], *, sent_at: datetime) ->
     """What `enter` does, where the row is known already."""
     there = sent_at.astimezone(zone_info(row["zone"]))
     made = {name: value for name, value in row.items() if name != "zone"}
-    _put(session, [made | {"day": there.date(), "hour": there.hour}])
+    _enter(session, made | {"day": there.date(), "week": monday(there.date()), "hour": there.hour})
 
 
 _BASE: Any = (
@@ -171,6 +242,7 @@ def _bases(session: Session, ids: Collection[int]) -> list[dict[str, Any]]:
                 "territory_code": row.territory_code,
                 "area": area_of(land, row.territory_code),
                 "day": there.date(),
+                "week": monday(there.date()),
                 "hour": there.hour,
                 "post_id": row.post_id,
                 "kind": str(row.kind),
@@ -184,22 +256,66 @@ def _bases(session: Session, ids: Collection[int]) -> list[dict[str, Any]]:
     return bases
 
 
-def _putting(insert_into: Any) -> Any:
-    statement = insert_into(Reached)
-    keys = ["delivery_id", "territory_code"]
-    same = {one.name: one for one in statement.excluded if one.name not in keys}
-    return statement.on_conflict_do_update(index_elements=keys, set_=same)
+def _adding(insert_into: Any) -> Any:
+    return insert_into(Reached).on_conflict_do_nothing(index_elements=["delivery_id", "territory_code"])
 
 
-_PUT: Final = {"postgresql": _putting(postgresql.insert), "sqlite": _putting(sqlite.insert)}
-# Put together once: every delivery that goes out needs it.
+def _adding_to_day(insert_into: Any) -> Any:
+    """One row more of a day; as it is new, it tells nobody's people yet."""
+    statement = insert_into(ReachedDay)
+    new = statement.excluded
+    more: dict[str, Any] = {"deliveries": col(ReachedDay.deliveries) + new.deliveries}
+    for unit in Unit:
+        for name in (f"{unit}_known", f"{unit}_missing"):
+            more[name] = getattr(ReachedDay, name) + new[name]
+        if unit in ADDITIVE:
+            known = getattr(ReachedDay, unit.value)
+            more[unit.value] = case((new[unit.value].is_(None), known), else_=func.coalesce(known, 0) + new[unit.value])
+    return statement.on_conflict_do_update(index_elements=list(DAY_KEYS), set_=more)
 
 
-def _put(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write rows; one that is there already is as it would be written now, apart from its figures."""
-    if not rows:
-        return
-    session.connection().execute(_PUT[session.get_bind().dialect.name], list(rows))
+def sums_of_days() -> Any:
+    """Every day counted anew out of its rows."""
+    keys = [getattr(Reached, key) for key in DAY_KEYS]
+    sums = [
+        func.max(col(Reached.week)).label("week"),
+        func.count(distinct(col(Reached.delivery_id))).label("deliveries"),
+    ]
+    for unit in Unit:
+        column = getattr(Reached, unit.value)
+        sums += [
+            (func.sum(column) if unit in ADDITIVE else func.max(column)).label(unit.value),
+            func.count(column).label(f"{unit}_known"),
+            func.sum(getattr(Reached, f"{unit}_missing")).label(f"{unit}_missing"),
+        ]
+    return sa_select(*keys, *sums).group_by(*keys)
+
+
+def _summing_up(insert_into: Any) -> Any:
+    """The days of some deliveries, in one order, so that two who do it at once never wait for each other."""
+    own = sa_select(*(getattr(_OTHER, key) for key in DAY_KEYS)).where(
+        _OTHER.delivery_id.in_(bindparam("the_deliveries", expanding=True))
+    )
+    keys = [getattr(Reached, key) for key in DAY_KEYS]
+    found = sums_of_days().where(tuple_(*keys).in_(own)).order_by(*keys)
+    statement = insert_into(ReachedDay).from_select([one.name for one in found.selected_columns], found)
+    same = {one.name: one for one in statement.excluded if one.name not in DAY_KEYS}
+    return statement.on_conflict_do_update(index_elements=list(DAY_KEYS), set_=same)
+
+
+DAY_KEYS: Final = ("day", "area", "network", "provenance")
+_OTHER: Any = aliased(Reached)
+_MAKERS: Final[Mapping[str, Any]] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
+# Put together once: every delivery that goes out, and every reading, needs them.
+_ADD: Final = {name: _adding(insert_into) for name, insert_into in _MAKERS.items()}
+_ADD_TO_DAY: Final = {name: _adding_to_day(insert_into) for name, insert_into in _MAKERS.items()}
+_SUM_UP: Final = {name: _summing_up(insert_into) for name, insert_into in _MAKERS.items()}
+
+
+def sum_up(session: Session, deliveries: Collection[int]) -> None:
+    """Count the days of these deliveries anew."""
+    connection = session.connection()
+    connection.execute(_SUM_UP[connection.dialect.name], {"the_deliveries": list(deliveries)})
 
 
 def count(session: Session, delivery: Delivery, *, territory_code: str, unit: Unit, number: int) -> None:
@@ -213,15 +329,29 @@ def count(session: Session, delivery: Delivery, *, territory_code: str, unit: Un
         .where(col(Reached.delivery_id) == delivery.id, col(Reached.territory_code) == territory_code)
         .values({unit.value: func.coalesce(column, 0) + number})
     )
-    if session.connection().execute(statement).rowcount:
+    connection = session.connection()
+    if connection.execute(statement).rowcount:
+        which = {"the_delivery": delivery.id, "the_territory": territory_code, "more": number}
+        connection.execute(_MORE_OF_DAY[unit], which)
         return
     land = geotargeting.atlas(session, [territory_code])
     for row in _bases(session, [delivery.id]):
         fresh = unread(row["network"], has_link=row.pop("has_link"))
         there = {"territory_code": territory_code, "area": area_of(land, territory_code)}
-        _put(session, [row | fresh | there | {unit.value: number}])
+        _enter(session, row | fresh | there | {unit.value: number})
 
 
+def _more_of_day(unit: Unit) -> Any:
+    own = sa_select(_OTHER.delivery_id).where(
+        _OTHER.delivery_id == bindparam("the_delivery"),
+        _OTHER.territory_code == bindparam("the_territory"),
+        *(getattr(_OTHER, key) == getattr(ReachedDay, key) for key in DAY_KEYS),
+    )
+    more = func.coalesce(getattr(ReachedDay, unit.value), 0) + bindparam("more", type_=Integer)
+    return update(ReachedDay).where(own.exists()).values({unit.value: more})
+
+
+_MORE_OF_DAY: Final = {unit: _more_of_day(unit) for unit in (Unit.VIEWS, Unit.CLICKS, Unit.ARRIVALS)}
 _UPDATE: Final[dict[str, Any]] = {
     name: bindparam(f"the_{name}") for name in COUNTS if not name.startswith(Unit.ARRIVALS.value)
 }
@@ -240,6 +370,7 @@ def tell(session: Session, network: str, newest: Mapping[int, Iterable[Newest]],
     ]
     if rows and network != AccountNetwork.PORTAL.value:
         session.connection().execute(_TELL, rows)
+        sum_up(session, newest)
 
 
 # --- Proving it -----------------------------------------------------------------------------------------------
@@ -253,6 +384,8 @@ class Proof:
     samples: int = 0
     differing: list[int] = field(default_factory=list)
     """Deliveries whose rows were not what the samples say."""
+    differing_days: list[date] = field(default_factory=list)
+    """Days whose sums were not those of their rows."""
 
 
 def pages(session: Session) -> Iterator[tuple[int, int]]:
@@ -266,14 +399,16 @@ def prove(session: Session, span: tuple[int, int], proof: Proof, *, catalogue: C
     """Count a span of deliveries again from samples and visits, and compare; `mend` writes what differs anew."""
     within = col(Delivery.id).between(*span)
     ids = [number for number in session.exec(select(Delivery.id).where(within, col(Delivery.state).in_(OUT))) if number]
-    newest, samples = _from_samples(session, span)
+    newest = newest_of_samples(session, range(span[0], span[1] + 1))
     rows = list(_from_scratch(session, ids, newest, catalogue))
     wanted: dict[int, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         wanted[row["delivery_id"]].append(row)
     kept, figures = _kept(session, span)
     proof.deliveries += len(ids)
-    proof.samples += samples
+    proof.samples += session.exec(
+        select(func.count()).select_from(Sample).where(col(Sample.delivery_id).between(*span))
+    ).one()
     for number in sorted({*ids, *kept, *figures, *newest}):
         same = sorted(wanted[number], key=_place) == kept.get(number, [])
         if same and newest.get(number, {}) == figures.get(number, {}):
@@ -283,27 +418,43 @@ def prove(session: Session, span: tuple[int, int], proof: Proof, *, catalogue: C
             _mend(session, number, wanted[number], newest.get(number, {}))
 
 
+def prove_days(session: Session, first: date, last: date, proof: Proof, *, mend: bool) -> None:
+    """Sum a span of days of publication up again and compare; `mend` writes what differs anew."""
+    wanted = {row[:4]: row for row in _tuples(session, sums_of_days().where(col(Reached.day).between(first, last)))}
+    columns = [getattr(ReachedDay, one.name) for one in sums_of_days().selected_columns]
+    within = col(ReachedDay.day).between(first, last)
+    kept = {row[:4]: row for row in _tuples(session, sa_select(*columns).where(within))}
+    differing = {key[0] for key in wanted.keys() | kept.keys() if wanted.get(key) != kept.get(key)}
+    proof.differing_days += sorted(differing)
+    if not mend or not differing:
+        return
+    names = [one.name for one in sums_of_days().selected_columns]
+    connection = session.connection()
+    connection.execute(delete(ReachedDay).where(col(ReachedDay.day).in_(differing)))
+    anew = [dict(zip(names, row, strict=True)) for key, row in wanted.items() if key[0] in differing]
+    if anew:
+        connection.execute(insert(ReachedDay), anew)
+
+
+def _tuples(session: Session, query: Any) -> list[tuple[Any, ...]]:
+    return [tuple(row) for row in session.connection().execute(query)]
+
+
+def months(session: Session) -> Iterator[tuple[date, date]]:
+    """Spans of days of publication, each a month long, from the first to the last."""
+    spans = [func.min(Reached.day), func.max(Reached.day), func.min(ReachedDay.day), func.max(ReachedDay.day)]
+    begin, end, other, later_end = session.connection().execute(sa_select(*spans[:2])).one() + (
+        session.connection().execute(sa_select(*spans[2:])).one()
+    )
+    begin, end = min(filter(None, [begin, other]), default=None), max(filter(None, [end, later_end]), default=None)
+    while begin is not None and begin <= end:
+        following = (begin.replace(day=1) + timedelta(days=32)).replace(day=1)
+        yield begin, min(end, following - timedelta(days=1))
+        begin = following
+
+
 def _place(row: Mapping[str, Any]) -> str:
     return str(row["territory_code"])
-
-
-def _from_samples(session: Session, span: tuple[int, int]) -> tuple[dict[int, dict[str, Newest]], int]:
-    """The newest reading of each metric of each delivery, from everything that was ever read; and how much that is."""
-    newest: dict[int, dict[str, Newest]] = defaultdict(dict)
-    number = 0
-    samples: Any = sa_select(
-        col(Sample.delivery_id),
-        col(Sample.metric),
-        col(Sample.unit),
-        col(Sample.value),
-        col(Sample.missing),
-        col(Sample.read_at),
-    ).where(col(Sample.delivery_id).between(*span))
-    for delivery_id, metric, unit, value, missing, read_at in session.execute(samples):
-        number += 1
-        read = Newest(metric, Unit(unit), value, missing, read_at, read_at)
-        newest[delivery_id][metric] = later(newest[delivery_id].get(metric), read)
-    return newest, number
 
 
 def _from_scratch(
