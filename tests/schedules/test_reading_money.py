@@ -34,7 +34,7 @@ POST = 5_000
 @pytest.fixture
 def road(engine: Engine, tmp_path: Path) -> Iterator[Road]:
     """Our own Facebook and X; their price of reading one's own posts."""
-    with open_road(engine, tmp_path, x_price_read=Decimal("0.001")) as one:
+    with open_road(engine, tmp_path, x_price_read=Decimal("0.001"), read_timeout=5) as one:
         yield one
 
 
