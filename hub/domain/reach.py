@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -37,6 +37,9 @@ class Unit(StrEnum):
 
 ADDITIVE: Final = frozenset({Unit.VIEWS, Unit.IMPRESSIONS, Unit.CLICKS, Unit.REACTIONS, Unit.ARRIVALS})
 """Kinds of figures that may be summed; the same person reached twice is one person."""
+
+BUDGET: Final = "budget"
+"""Why there is no figure: the money for reading was used up, so that it was not asked for."""
 
 SMALL: Final = 5
 """Our own counts below this are told as « < 5 » wherever others than staff may read them."""
@@ -233,6 +236,31 @@ class Visit(Table, table=True):
     territory_code: str = Field(foreign_key="territory.code", primary_key=True)
     unit: Unit = Field(sa_type=choice(Unit), primary_key=True)
     count: int
+
+
+PAGES_AT: Final = timedelta(hours=9)
+"""How long after midnight (UTC) the figures of pages are read: by then the day before has ended everywhere."""
+
+MOST_PAGE_DAYS: Final = 90
+"""How many days of a page are read at most, after a long standstill or of one that is new."""
+
+PAGE_DAYS_AGAIN: Final = 2
+"""How many days before the last one kept are read once more, as networks put them right."""
+
+
+def next_page_reading(at: datetime) -> datetime:
+    """When the figures of a page are read next: once a day."""
+    morning = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + PAGES_AT
+    return morning if morning > at else morning + timedelta(days=1)
+
+
+def page_days(last_kept: date | None, at: datetime) -> tuple[date, date]:
+    """The first and the last day to read of a page: up to the last one that had ended by the reading before now."""
+    until = (at.astimezone(UTC) - PAGES_AT).date() - timedelta(days=1)
+    earliest = until - timedelta(days=MOST_PAGE_DAYS - 1)
+    if last_kept is None:
+        return earliest, until
+    return min(max(last_kept - timedelta(days=PAGE_DAYS_AGAIN), earliest), until), until
 
 
 def first_slot(sent_at: datetime) -> datetime:

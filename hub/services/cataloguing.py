@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from sqlmodel import Session, col, select
 
+from channels import Asked, AskedOfPage, UnitKind
 from hub.database import in_turn
 from hub.domain.account import AccountNetwork
 from hub.domain.audit import METRICS_BROUGHT_IN, METRICS_LAID, OPERATOR, note
@@ -51,6 +52,24 @@ def catalogue(session: Session) -> Catalogue:
         )
     ).all()
     return Catalogue(rows, _version(rows)) if rows else Catalogue(_shipped(), str(SHIPPED_VERSION))
+
+
+def asked_of_posts(known: Catalogue, network: AccountNetwork, day: date) -> tuple[Asked, ...]:
+    """What a network is asked of posts on that day; our own counts are asked of nobody."""
+    return tuple(
+        Asked(one.name, UnitKind(one.unit.value))
+        for one in known.asked(network, Subject.POST, day)
+        if one.unit is not Unit.ARRIVALS
+    )
+
+
+def asked_of_pages(known: Catalogue, network: AccountNetwork, day: date) -> tuple[AskedOfPage, ...]:
+    """What a network is asked of a page on that day."""
+    return tuple(
+        AskedOfPage(one.name, UnitKind(one.unit.value), one.period)
+        for one in known.asked(network, Subject.PAGE, day)
+        if one.unit is not Unit.ARRIVALS
+    )
 
 
 def _version(rows: Iterable[Metric]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
@@ -10,17 +10,18 @@ from typing import Any, Final
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
-from channels import ChannelError, Figure, Figures, Receipt, Throttled
+from channels import Asked, ChannelError, Figure, Figures, Receipt, Throttled
 from hub import bulk
-from hub.domain.account import Account
+from hub.domain.account import Account, AccountNetwork
 from hub.domain.audit import OPERATOR, note
 from hub.domain.delivery import Delivery, DeliveryState, Patience
 from hub.domain.errors import Invalid, NotFound
 from hub.domain.post import Post
-from hub.domain.reach import ReachFigure, Sample, Unit, Visit, next_slot, slot_at
+from hub.domain.reach import BUDGET, ReachFigure, Sample, Unit, Visit, next_slot, slot_at
 from hub.domain.table import by_letters
 from hub.language import _
-from hub.services import cataloguing, delivering, pacing, rolling
+from hub.services import budgeting, cataloguing, delivering, pacing, rolling
+from hub.services.budgeting import NO_PRICES, Price, Prices
 
 BATCH = 100
 """Most posts of one account asked about together (X takes a hundred ids at once)."""
@@ -33,12 +34,44 @@ class Reading:
     account: Account
     receipts: Mapping[str, int]
     """Remote id → delivery id."""
+    asked: tuple[Asked, ...] = ()
+    price: int = 0
+    """What reading one of them costs, in millionths of a US dollar."""
 
 
-def due_readings(session: Session, *, at: datetime, patience: Patience) -> list[Reading]:
-    """What to ask now, one reading per account; asked again after a lease if nobody comes back with an answer."""
+def due_readings(session: Session, *, at: datetime, patience: Patience, prices: Prices = NO_PRICES) -> list[Reading]:
+    """What to ask now, one reading per account; asked again after a lease if nobody comes back with an answer.
+
+    Accounts that have something to publish are left to that. What there is no money for is kept as missing.
+    """
     if delivering.open_hold(session):
         return []
+    due = _due(session, at)
+    if not due:
+        return []
+    known = cataloguing.catalogue(session)
+    readings = []
+    for network in dict.fromkeys(account.network for account, _posts in due):
+        there = [(account, posts) for account, posts in due if account.network is network]
+        asked = cataloguing.asked_of_posts(known, network, budgeting.day_of(at))
+        every = [one for _account, posts in there for one in posts]
+        price = prices.get(network)
+        chosen = {one.id for one in every} if asked else set()
+        if asked and price is not None:
+            chosen = _affordable(session, network, price, every, at=at, lease=patience.lease)
+        _leave_out(session, network, [one for one in every if one.id not in chosen], asked, at=at)
+        for account, posts in there:
+            wanted = [one for one in posts if one.id in chosen]
+            for one in wanted:
+                one.next_sample_at = at + patience.lease
+            ids = {one.remote_id: one.id for one in wanted if one.remote_id and one.id}
+            if ids:
+                readings.append(Reading(account, ids, asked, price.post if price else 0))
+    return readings
+
+
+def _due(session: Session, at: datetime) -> list[tuple[Account, list[Delivery]]]:
+    """Posts whose figures are due, those of the newest planned moments first, by account; a batch of each."""
     due = (
         select(Delivery)
         .join(Account, col(Account.id) == col(Delivery.account_id))
@@ -46,26 +79,61 @@ def due_readings(session: Session, *, at: datetime, patience: Patience) -> list[
             col(Delivery.next_sample_at) <= at,
             Delivery.state == DeliveryState.SENT,
             pacing.leisurely(at),
+            delivering.nothing_to_publish(at),
         )
-        .order_by(col(Delivery.account_id), col(Delivery.next_sample_at))
+        .order_by(col(Delivery.account_id), col(Delivery.next_sample_at).desc())
         .limit(1000)
         .with_for_update(skip_locked=True, of=Delivery)
     )
-    per_account: dict[int, dict[str, int]] = {}
+    per_account: dict[int, list[Delivery]] = {}
     for delivery in session.exec(due):
-        if not delivery.remote_id or not delivery.id:
+        if not delivery.remote_id:
             delivery.next_sample_at = None  # nothing that a network could be asked about
             continue
-        posts = per_account.setdefault(delivery.account_id, {})
+        posts = per_account.setdefault(delivery.account_id, [])
         if len(posts) < BATCH:
-            posts[delivery.remote_id] = delivery.id
-            delivery.next_sample_at = at + patience.lease
-    readings = []
-    for account_id, posts in per_account.items():
-        account = session.get(Account, account_id)
-        assert account is not None
-        readings.append(Reading(account, posts))
-    return readings
+            posts.append(delivery)
+    return [(session.get_one(Account, number), posts) for number, posts in per_account.items()]
+
+
+def _affordable(
+    session: Session,
+    network: AccountNetwork,
+    price: Price,
+    posts: Sequence[Delivery],
+    *,
+    at: datetime,
+    lease: timedelta,
+) -> set[int | None]:
+    """Those posts that the month's budget still pays for, the newest planned moments first."""
+    if price.month <= 0:
+        return set()
+    money = budgeting.left(session, network, price, at=at, lease=lease)
+    free = budgeting.billed_today(session, [one.id for one in posts if one.id], at=at)
+    chosen: set[int | None] = set()
+    for one in sorted(posts, key=lambda one: one.next_sample_at or at, reverse=True):
+        cost = 0 if one.id in free else price.post
+        if not cost or cost <= money:
+            money -= cost
+            chosen.add(one.id)
+    return chosen
+
+
+def _leave_out(
+    session: Session, network: AccountNetwork, posts: Sequence[Delivery], asked: Sequence[Asked], *, at: datetime
+) -> None:
+    """Posts that are not asked about this time: their figures are missing for a reason, until the next planned moment.
+
+    Where nothing is asked at all, there is nothing to miss.
+    """
+    samples = []
+    for delivery in posts:
+        assert delivery.id is not None
+        assert delivery.sent_at is not None
+        slot = slot_at(delivery.sent_at, at)
+        samples += [as_sample(delivery.id, one.told(None, BUDGET), slot=slot, at=at) for one in asked]
+        delivery.next_sample_at = next_slot(delivery.sent_at, at)
+    keep(session, network.value, samples)
 
 
 def receipts(reading: Reading) -> list[Receipt]:
@@ -74,16 +142,28 @@ def receipts(reading: Reading) -> list[Receipt]:
 
 
 def keep_figures(session: Session, reading: Reading, figures: Figures, *, at: datetime) -> int:
-    """Keep what was read, and plan the next reading; return how many figures were new."""
+    """Keep what was read and what that cost, and plan the next reading; return how many figures were new."""
     samples = []
+    told = set()
     for remote_id, delivery in _locked(session, reading):
         assert delivery.id is not None
         assert delivery.sent_at is not None
         slot = slot_at(delivery.sent_at, at)
-        samples += [as_sample(delivery.id, figure, slot=slot, at=at) for figure in figures.by_post.get(remote_id, ())]
+        own = [as_sample(delivery.id, figure, slot=slot, at=at) for figure in figures.by_post.get(remote_id, ())]
+        samples += own
+        if any(one["value"] is not None for one in own):
+            told.add(delivery.id)
         # One that was taken down meanwhile is asked about no more.
         delivery.next_sample_at = next_slot(delivery.sent_at, at) if delivery.state is DeliveryState.SENT else None
+    _charge(session, reading, told, at=at)
     return keep(session, reading.account.network.value, samples)
+
+
+def _charge(session: Session, reading: Reading, delivery_ids: Collection[int], *, at: datetime) -> None:
+    """Write down what these posts of a reading cost; before their figures are kept, which tell what is paid for."""
+    if reading.price:
+        billed = budgeting.billed_today(session, delivery_ids, at=at)
+        budgeting.charge(session, reading.account, reads=len(set(delivery_ids) - billed), each=reading.price, at=at)
 
 
 def _locked(session: Session, reading: Reading) -> list[tuple[str, Delivery]]:
@@ -167,9 +247,14 @@ def strike(session: Session, delivery_id: int, metric: str, slot: int, *, reason
 
 
 def note_failure(session: Session, reading: Reading, error: ChannelError, *, at: datetime, patience: Patience) -> None:
-    """A reading that failed is tried again later; publishing goes on, unless the token itself is dead."""
+    """A reading that failed is tried again later; publishing goes on, unless the token itself is dead.
+
+    One whose answer was lost may cost something all the same.
+    """
     outcome = delivering.outcome_of(error, patience, at=at)
     asked = _locked(session, reading)  # before the account, as everybody else
+    if budgeting.may_be_billed(error):
+        _charge(session, reading, set(reading.receipts.values()), at=at)
     delivering.note_failed_reading(session, reading.account, error, at=at, patience=patience)
     again = outcome.until if isinstance(error, Throttled) and outcome.until else at + patience.rate_wait
     for _remote_id, delivery in asked:
