@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
 
+from babel.numbers import format_decimal
 from sqlmodel import Session, col, func, select
 
 from hub.domain.account import Account
@@ -14,7 +16,7 @@ from hub.domain.delivery import Delivery, Provenance
 from hub.domain.metric import Catalogue
 from hub.domain.person import Actor
 from hub.domain.reach import SLOTS, How, Reached, ReachFigure, Sample, Unit
-from hub.language import _
+from hub.language import _, current_language
 from hub.services import cataloguing, geotargeting, reporting, rolling
 from hub.services.reporting import UNIT_NAMES, Cell, Frame, Usual
 from hub.services.rolling import Newest
@@ -132,7 +134,7 @@ def against_usual(value: int | None, usual: Usual | None, *, settled: bool = Tru
 def compared(against: Against, unit: Unit, name: str) -> str:
     """The comparison in words: « twice the usual 120 people of Rennes »."""
     told = {
-        "number": f"{round(against.usual.value):,}".replace(",", "\u202f"),
+        "number": format_decimal(round(against.usual.value), locale=current_language()),
         "unit": _(UNIT_NAMES[unit]),
         "name": name,
     }
@@ -147,6 +149,13 @@ def compared(against: Against, unit: Unit, name: str) -> str:
     if share >= ABOUT[0]:
         return _("about the usual {number} {unit} of {name}", **told)
     return _("less than the usual {number} {unit} of {name}", **told)
+
+
+def share_told(against: Against, unit: Unit) -> str:
+    """How many times the usual it is, for a list of what worked: « 3.4 times the usual 118 people »."""
+    usual = format_decimal(round(against.usual.value), locale=current_language())
+    times = format_decimal(round(against.share or 0, 1), locale=current_language())
+    return _("{times} times the usual {number} {unit}", times=times, number=usual, unit=_(UNIT_NAMES[unit]))
 
 
 # --- A post -------------------------------------------------------------------------------------------------
@@ -176,7 +185,7 @@ def of_post(session: Session, post_id: int, *, by: Actor, at: datetime) -> list[
     ids = {row.delivery_id for row, _sent_at in rows}
     land = geotargeting.atlas(session, {row.area for row, _sent_at in rows})
     read = _last_read(session, ids)
-    parts = _parts(session, ids)
+    whole = wholly(session, post_id, by=by)
     together: dict[tuple[int, str], list[tuple[Reached, datetime]]] = {}
     for row, sent_at in rows:
         together.setdefault((row.delivery_id, row.area), []).append((row, sent_at))
@@ -204,10 +213,18 @@ def of_post(session: Session, post_id: int, *, by: Actor, at: datetime) -> list[
                 cells,
                 None if provenance is Provenance.PORTAL else read_at,
                 compared_with,
-                whole=parts[number] == sum(row.delivery_id == number for row, _sent_at in rows),
+                whole=number in whole,
             )
         )
     return landed
+
+
+def wholly(session: Session, post_id: int, *, by: Actor) -> set[int]:
+    """The deliveries of a post all of whose figures concern this person: what is told of them together is theirs."""
+    rows = _rows(session, post_id, by=by)
+    parts = _parts(session, {row.delivery_id for row, _sent_at in rows})
+    seen = Counter(row.delivery_id for row, _sent_at in rows)
+    return {number for number, count in parts.items() if seen[number] == count}
 
 
 def _rows(session: Session, post_id: int, *, by: Actor) -> list[tuple[Reached, datetime]]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Final
+from typing import Any, Final
 
+from sqlalchemy import select as sa_select
 from sqlmodel import Session, col, func, select
 
 from hub.domain.account import Account
@@ -255,20 +256,20 @@ def _daily(
     session: Session, account: Account, names: Collection[str], first: date, last: date, *, period: str | None = None
 ) -> list[tuple[date, int | None]]:
     """One figure for each day on which the network told it, or told that it does not know."""
-    query = (
-        select(PageFigure.day, func.max(PageFigure.value))
+    query: Any = (
+        sa_select(col(PageFigure.day), func.max(col(PageFigure.value)))
         .where(
-            PageFigure.account_id == account.id,
+            col(PageFigure.account_id) == account.id,
             col(PageFigure.metric).in_(names),
-            PageFigure.dimension == "",
+            col(PageFigure.dimension) == "",
             col(PageFigure.day).between(first, last),
         )
         .group_by(col(PageFigure.day))
         .order_by(col(PageFigure.day))
     )
     if period is not None:
-        query = query.where(PageFigure.period == period)
-    return [(day, value) for day, value in session.exec(query)]
+        query = query.where(col(PageFigure.period) == period)
+    return [(day, value) for day, value in session.execute(query)]
 
 
 def _cities(
