@@ -107,7 +107,7 @@ def compile_report(
         raise NotFound(_("There is no report of {code} that you may see. Choose one of your territories.",
                          code=territory))  # fmt: skip
     code = territory or _all_of(own)
-    frame = Frame(first, last, territory)
+    frame = Frame(first, last, code or None)
     catalogue = cataloguing.catalogue(session)
     young = populating.newest(session, Cohort.YOUNG)
     whole = sorted(reporting.told(session, frame, by=by), key=lambda one: (one.network, one.provenance))

@@ -116,11 +116,22 @@ def of_post(session: Session, post_id: int, names: Mapping[int, str], *, by: Act
     for one in landed:
         if one.delivery_id not in shown:
             shown[one.delivery_id] = _destination(one, names.get(one.delivery_id, one.name))
-        shown[one.delivery_id].areas.append((one.name, _tiles(one)))
+        if not _is_idle(one, landed):
+            shown[one.delivery_id].areas.append((one.name, _tiles(one)))
     for number_, destination in shown.items():
         network = next(one.network for one in landed if one.delivery_id == number_)
         _draw(destination, curves.get(number_, []), network, all_kinds=len(shown) <= DRAWN)
     return list(shown.values())
+
+
+def _is_idle(one: Landed, landed: Sequence[Landed]) -> bool:
+    """Whether nobody looked there, on a portal that was looked at elsewhere: nought is all that there is to tell."""
+    others = [other for other in landed if other.delivery_id == one.delivery_id and _has_some(other)]
+    return bool(others) and not _has_some(one)
+
+
+def _has_some(one: Landed) -> bool:
+    return any(cell.value for cell in one.cells.values())
 
 
 def _destination(one: Landed, name: str) -> Destination:

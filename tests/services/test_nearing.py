@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
-from typing import Any
+from datetime import date
 
 from hub.database import reading, writing
-from hub.domain.delivery import Delivery, Provenance
+from hub.domain.delivery import Provenance
 from hub.domain.metric import Catalogue, Metric, Subject
 from hub.domain.population import Cohort, Population
-from hub.domain.reach import How, PageFigure, Unit
-from hub.services import nearing, rolling
+from hub.domain.reach import How, Unit
+from hub.services import nearing
 from hub.services.nearing import Nearby
 from hub.services.reporting import Cell, Told
-from tests.services.counting import PEOPLE, VIEWS, published, read, visit
+from tests.services.counting import posted, published, tell_page, visit
 from tests.services.desk import Desk
 
 TODAY = date(2026, 11, 12)
@@ -22,41 +21,6 @@ TODAY = date(2026, 11, 12)
 def near(desk: Desk, area: str = "A-14", by: str = "analyst", today: date = TODAY) -> Nearby:
     with reading(desk.stage.hub.engine) as session:
         return nearing.near(session, area, by=desk.who(by), today=today)
-
-
-def posted(desk: Desk, on: str, people: int | None, by: str = "animator", **typed: Any) -> Delivery:
-    """A post that went out on a day at noon, read after a week."""
-    typed.setdefault("text", f"Le {on}")
-    [delivery] = published(desk, by, **typed)
-    desk.move(delivery.id, sent_at=datetime.fromisoformat(f"{on}T12:00+00:00"))
-    [delivery] = [one for one in desk.deliveries(delivery.post_id) if one.id == delivery.id]
-    _enter(desk, delivery)
-    assert delivery.sent_at is not None
-    read(desk, delivery, delivery.sent_at + timedelta(days=7), **{PEOPLE: people, VIEWS: people})
-    return delivery
-
-
-def _enter(desk: Desk, delivery: Delivery) -> None:
-    with writing(desk.stage.hub.engine) as session:
-        rolling.enter(session, delivery)
-
-
-def tell(desk: Desk, account: str, metric: str, day: date, value: int | None, period: str = "day", city: str = ""):
-    with writing(desk.stage.hub.engine) as session:
-        session.add(
-            PageFigure(
-                account_id=desk.stage.accounts[account],
-                metric=metric,
-                period=period,
-                dimension=city,
-                day=day,
-                unit=Unit.PEOPLE,
-                value=value,
-                missing=None if value is not None else "not available",
-                first_read_at=desk.now,
-                last_read_at=desk.now,
-            )
-        )
 
 
 # --- Week by week -------------------------------------------------------------------------------------------
@@ -171,15 +135,15 @@ def test_a_figure_that_was_not_told_has_not_worked(desk: Desk) -> None:
 
 
 def test_a_page_has_its_followers_its_days_and_its_cities(desk: Desk) -> None:
-    tell(desk, "rennes", "page_follows", date(2026, 11, 10), 1200)
-    tell(desk, "rennes", "page_follows", date(2026, 11, 11), None)
-    tell(desk, "rennes", "page_follows", date(2026, 11, 12), 1210)
-    tell(desk, "rennes", "page_total_media_view_unique", date(2026, 11, 11), 77)
-    tell(desk, "rennes", "page_total_media_view_unique", date(2026, 11, 11), 500, period="week")
-    tell(desk, "rennes", "page_follows_city", date(2026, 11, 10), 999, city="Brest, Bretagne, France")
+    tell_page(desk, "rennes", "page_follows", date(2026, 11, 10), 1200)
+    tell_page(desk, "rennes", "page_follows", date(2026, 11, 11), None)
+    tell_page(desk, "rennes", "page_follows", date(2026, 11, 12), 1210)
+    tell_page(desk, "rennes", "page_total_media_view_unique", date(2026, 11, 11), 77)
+    tell_page(desk, "rennes", "page_total_media_view_unique", date(2026, 11, 11), 500, period="week")
+    tell_page(desk, "rennes", "page_follows_city", date(2026, 11, 10), 999, city="Brest, Bretagne, France")
     for city, value in (("Rennes, Bretagne, France", 800), ("Brest, Bretagne, France", 90)):
-        tell(desk, "rennes", "page_follows_city", date(2026, 11, 11), value, city=city)
-    tell(desk, "elsewhere", "page_follows", date(2026, 11, 10), 5)
+        tell_page(desk, "rennes", "page_follows_city", date(2026, 11, 11), value, city=city)
+    tell_page(desk, "elsewhere", "page_follows", date(2026, 11, 10), 5)
 
     [page] = near(desk).pages
 
@@ -191,7 +155,7 @@ def test_a_page_has_its_followers_its_days_and_its_cities(desk: Desk) -> None:
 
 
 def test_figures_of_a_profile_on_x_are_those_of_a_moment(desk: Desk) -> None:
-    tell(desk, "x", "followers_count", date(2026, 11, 10), 3200, period="moment")
+    tell_page(desk, "x", "followers_count", date(2026, 11, 10), 3200, period="moment")
 
     [page] = near(desk, "FR").pages
 
