@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from hub import printing
 from hub.database import reading
-from hub.domain.clock import place_of
+from hub.domain.clock import zone_name
 from hub.domain.delivery import Provenance
 from hub.domain.metric import Metric
 from hub.domain.person import Actor
@@ -74,7 +74,7 @@ def context(report: Compiled) -> dict[str, Any]:
         "shown": lambda unit, one: figure(unit, one.provenance, one.cells.get(unit)),
         "unit_name": unit_name,
         "source_name": source_name,
-        "place_of": place_of,
+        "zone_name": zone_name,
         "patterns": charts.patterns,
     }  # fmt: skip
 
