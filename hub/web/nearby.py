@@ -217,7 +217,7 @@ def of_territory(session: Session, area: str, *, by: Actor, today: date) -> dict
             trend_chart(f"tendance-{place}", one, week_names(told.weeks)) for place, one in enumerate(told.series)
         ],
         "week_rows": step_rows(told.series, week_names(told.weeks)),
-        "series_names": [f"{unit_name(one.unit)} ({source_name(one.network, one.provenance)})" for one in told.series],
+        "series_names": [series_name(one) for one in told.series],
         "reach_lines": [("", _line(one, told)) for one in told.told],
         "kind_lines": [(_(KIND_NAMES[Kind(one.key[0])]), _line(one, told)) for one in told.kinds],
         "reach_units": units_of(told.told),
@@ -274,6 +274,11 @@ def trend_chart(name: str, series: Series, labels: Sequence[str], *, outside: bo
 
 def _mark(label: str, cell: Cell) -> Mark:
     return Mark(label, cell.value, figure(cell), at_least=cell.how is How.AT_LEAST)
+
+
+def series_name(series: Series) -> str:
+    """What a trend is of: « Facebook · own page, people »."""
+    return f"{source_name(series.network, series.provenance)}, {unit_name(series.unit).lower()}"
 
 
 def step_rows(series: Sequence[Series], labels: Sequence[str]) -> list[tuple[str, list[str]]]:

@@ -24,7 +24,7 @@ from hub.services.nearing import Series
 from hub.services.reporting import PROVENANCE_NAMES, Cell
 from hub.web import charts, nearby
 from hub.web.api.typed import HOME_ZONE, period
-from hub.web.nearby import rate_told, source_name, unit_name
+from hub.web.nearby import rate_told, series_name, source_name, unit_name
 from hub.web.pages import STATIC, environment
 from hub.web.pages import day as day_in_words
 from hub.wiring import Hub
@@ -47,9 +47,9 @@ def context(report: Compiled) -> dict[str, Any]:
         "units": nearby.units_of(report.told),
         "lines": list(zip(report.told, map(rate_told, report.rates), strict=True)),
         "rated": any(rate is not None for rate in report.rates),
-        "series_names": [_series_name(one) for one in report.series],
+        "series_names": [series_name(one) for one in report.series],
         "trends": [
-            (_series_name(one), nearby.trend_chart(f"tendance-{place}", one, labels, outside=True))
+            (series_name(one), nearby.trend_chart(f"tendance-{place}", one, labels, outside=True))
             for place, one in enumerate(report.series)
         ],
         "step_rows": _step_rows(report.series, labels),
@@ -119,10 +119,6 @@ def file_name(report: Compiled, ending: str) -> str:
 def step_name(first: date, *, monthly: bool) -> str:
     """What a week or a month is called."""
     return day_in_words(first, form="MMM y" if monthly else "d MMM")
-
-
-def _series_name(one: Series) -> str:
-    return f"{source_name(one.network, one.provenance)}, {unit_name(one.unit).lower()}"
 
 
 def _step_rows(series: Sequence[Series], labels: Sequence[str]) -> list[tuple[str, list[str]]]:

@@ -191,7 +191,7 @@ def test_a_territory_tells_its_last_twelve_weeks_by_source(browse: Browse, desk:
     told = plain(html)
     assert "Reach of the last 12 weeks" in told
     assert "Counted by Posts People Views Facebook · gated 1 500 500 Facebook · own page 1 80 80" in told
-    assert re.findall(r"<h4>([^<]+)</h4>", html) == ["People (Facebook · gated)", "People (Facebook · own page)"]
+    assert re.findall(r"<h4>([^<]+)</h4>", html) == ["Facebook · gated, people", "Facebook · own page, people"]
     assert "9 Nov 500 80 2 Nov" in told
     assert 'href="/equipe/portee?territoire=A-14&amp;du=2026-08-24&amp;au=2026-11-12"' in html
     assert 'href="/equipe/portee/rapport?territoire=A-14&amp;du=2026-08-24&amp;au=2026-11-12"' in html
