@@ -16,7 +16,7 @@ from hub.domain.population import Cohort, Population
 from hub.domain.reach import How, Unit
 from hub.services import cataloguing, compiling, joining
 from hub.services.compiling import Compiled
-from hub.services.reporting import Cell
+from hub.services.reporting import Cell, Told
 from tests.services.counting import posted, published, visit
 from tests.services.desk import Desk
 
@@ -228,7 +228,7 @@ def test_a_metric_is_defined_for_the_days_on_which_it_was_told() -> None:
     [people] = [one for one in shipped if one.name == "post_total_media_view_unique"]
     people.valid_until = date(2026, 11, 1)
     used = {Unit.PEOPLE: Cell(1, How.SINGLE)}
-    told = compiling.Told((), "facebook", Provenance.OWN_PAGE, 1, 1, False, used)
+    told = Told((), "facebook", Provenance.OWN_PAGE, 1, 1, False, used)
 
     def names(first: date, last: date) -> list[str]:
         return [one.name for one in compiling.used(Catalogue(shipped, "1"), [told], first, last)]

@@ -158,11 +158,11 @@ def test_a_young_post_is_never_told_to_have_reached_less() -> None:
 # --- A post -------------------------------------------------------------------------------------------------
 
 
-def six_posts(desk: Desk, **typed: object) -> list[Delivery]:
+def six_posts(desk: Desk) -> list[Delivery]:
     """Five usual posts of Rennes, and one that did better."""
     made = []
     for number in range(6):
-        [delivery] = published(desk, text=f"Numéro {number}", **typed)
+        [delivery] = published(desk, text=f"Numéro {number}")
         made.append(delivery)
         read(desk, delivery, after(delivery, days=7), **{PEOPLE: 100 + number, CLICKS: 3})
     read(desk, made[-1], after(made[-1], days=28), **{PEOPLE: 204, CLICKS: 0})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from hub.database import reading, writing
+from hub.domain.account import AccountNetwork
 from hub.domain.delivery import Provenance
 from hub.domain.metric import Catalogue, Metric, Subject
 from hub.domain.population import Cohort, Population
@@ -169,7 +170,7 @@ def test_a_page_of_which_nothing_was_told_is_left_out(desk: Desk) -> None:
 def test_a_metric_that_took_over_counts_as_well() -> None:
     def metric(name: str, replaces: str | None = None) -> Metric:
         return Metric(
-            network="facebook",
+            network=AccountNetwork.FACEBOOK,
             subject=Subject.PAGE,
             name=name,
             unit=Unit.PEOPLE,

@@ -78,8 +78,8 @@ def test_a_post_has_a_curve_for_each_kind_of_figure_with_its_gaps_and_a_table_of
         f"courbe-{delivery.id}-people-title",
         f"courbe-{delivery.id}-clicks-title",
     ]
-    people = html[html.index('<svg class="chart"') : html.index("</svg>")]
-    assert (people.count("<circle"), people.count('<line class="now"'), people.count('class="missing"')) == (3, 2, 1)
+    drawn = html[html.index('<svg class="chart"') : html.index("</svg>")]
+    assert (drawn.count("<circle"), drawn.count('<line class="now"'), drawn.count('class="missing"')) == (3, 2, 1)
     rows = [plain(row) for row in re.findall(r"<tr>(.*?)</tr>", html, re.DOTALL)]
     assert rows == [
         "After Read People Clicks",
