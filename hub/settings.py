@@ -85,6 +85,8 @@ class Settings(BaseSettings):
     """Who mails come from."""
     metrics_token: SecretStr | None = None
     """What whoever reads /metrics must show; default: there is no such address."""
+    chromium: Path | None = None
+    """The program that makes PDFs of reports; default: the Chromium or Chrome that is installed."""
     log_format: Literal["text", "json"] = "text"
     """How `relais serve` writes its log."""
 

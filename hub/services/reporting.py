@@ -400,19 +400,25 @@ class Usual:
 def usual(session: Session, area: str, *, network: str, provenance: Provenance, until: date) -> dict[Unit, Usual]:
     """What is usual for a territory itself in the year before; of a kind with too few figures, nothing is told."""
     units = list(Unit)
-    rows = session.connection().execute(
-        sa_select(*(getattr(Reached, unit.value) for unit in units)).where(
+    columns = ((unit, getattr(Reached, unit.value)) for unit in units)
+    # The portal has a row for each territory that was looked at, several of which may lie in one line of the report.
+    whole = [func.sum(column) if unit in ADDITIVE else func.max(column) for unit, column in columns]
+    query: Any = (
+        sa_select(*whole)
+        .where(
             col(Reached.day).between(until - USUAL_OVER, until),
             col(Reached.area) == area,
             col(Reached.network) == network,
             col(Reached.provenance) == provenance.value,
         )
+        .group_by(col(Reached.delivery_id))
     )
+    rows = session.connection().execute(query)
     known: dict[Unit, list[int]] = {unit: [] for unit in units}
     for row in rows:
         for unit, value in zip(units, row, strict=True):
             if value is not None:
-                known[unit].append(value)
+                known[unit].append(int(value))  # PostgreSQL sums to a decimal
     return {unit: Usual(median(some), len(some)) for unit, some in known.items() if len(some) >= FEWEST}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -100,13 +100,16 @@ class _Cast:
         return self.names.get(delivery_id, "?")
 
 
-def story(session: Session, post: Post) -> list[Event]:
-    """Everything that happened to a post, newest first: audit, tries, what was read back, figures."""
+def story(session: Session, post: Post, *, counted: Collection[int] | None = None) -> list[Event]:
+    """Everything that happened to a post, newest first: audit, tries, what was read back, figures.
+
+    `counted`: the deliveries whose figures may be told; all of them where it is not given.
+    """
     cast = _cast(session, post)
     told = [
         *_audited(session, post, cast),
         *_tried(session, cast),
-        *_counted(session, cast),
+        *_counted(session, cast, cast.deliveries if counted is None else counted),
     ]
     return sorted(told, key=lambda one: one.at)[::-1]  # of one instant: as they came
 
@@ -192,7 +195,7 @@ def _from_try(attempt: Attempt, cast: _Cast) -> Event:
     )
 
 
-def _counted(session: Session, cast: _Cast) -> list[Event]:
+def _counted(session: Session, cast: _Cast, counted: Collection[int]) -> list[Event]:
     return [
         Event(
             max(one.last_read_at for one in figures),
@@ -202,7 +205,7 @@ def _counted(session: Session, cast: _Cast) -> list[Event]:
             detail=figures_told(figures),
             delivery_id=delivery_id,
         )
-        for delivery_id, figures in figures_of(session, cast.deliveries).items()
+        for delivery_id, figures in figures_of(session, counted).items()
     ]
 
 

@@ -82,6 +82,8 @@ PAGES: Final = (
     PageType("/equipe/couverture/{code}", "/equipe/couverture/A-14", "coordinator"),
     PageType("/equipe/portee", "/equipe/portee", "analyst"),
     PageType("/equipe/portee", "/equipe/portee?periode=annee", "animator", shown="of an animator"),
+    PageType("/equipe/portee/rapport", "/equipe/portee/rapport", "animator", shown="of a territory"),
+    PageType("/equipe/portee/rapport", "/equipe/portee/rapport", "coordinator", shown="of the country"),
     # --- accounts ---
     PageType("/equipe/comptes", "/equipe/comptes", "administrator"),
     PageType("/equipe/comptes", "/equipe/comptes", "animator", shown="of an animator"),
