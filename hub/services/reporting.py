@@ -47,6 +47,8 @@ class Frame:
     kind: str | None = None
     network: str | None = None
     provenance: Provenance | None = None
+    area: str | None = None
+    """Only what is on that very line of a report by territory: of one that is wider than an académie, not its parts."""
     weekday: int | None = None
     """Only what was published on that day of the week, where it went out; Monday is 0."""
     hour: int | None = None
@@ -141,18 +143,46 @@ def told(session: Session, frame: Frame, *, by: Actor, keys: Sequence[str] = ())
 
 def grouped(session: Session, frame: Frame, columns: Sequence[Any], *, by: Actor) -> list[Told]:
     """What `told` says, grouped by whatever can be worked out of a row of the roll-up."""
+    rows = session.connection().execute(_query(session, frame, columns, by=by))
+    return [_told_with_counts(row, len(columns)) for row in rows]
+
+
+def highest(
+    session: Session, frame: Frame, unit: Unit | None, *, by: Actor, keys: Sequence[str], limit: int, offset: int
+) -> tuple[list[Told], int]:
+    """One page of what `told` says, the most of a figure first (else the newest things), and how many there are in all.
+
+    The database puts them in order, so that a page costs the same however many posts there are.
+    """
+    columns = [getattr(Reached, key) for key in keys]
+    query = _query(session, frame, columns, by=by)
+    newest = [column.desc() for column in reversed(columns)]
+    most = [] if unit is None else [_whole(unit).desc().nulls_last()]
+    own = [col(Reached.network), col(Reached.provenance)]
+    connection = session.connection()
+    rows = connection.execute(query.order_by(*most, *newest, *own).limit(limit).offset(offset))
+    told = [_told_with_counts(row, len(columns)) for row in rows]
+    groups = sa_select(*columns, *own).where(*within(session, frame, by=by)).group_by(*columns, *own).subquery()
+    return told, int(connection.execute(sa_select(func.count()).select_from(groups)).scalar_one())
+
+
+def _query(session: Session, frame: Frame, columns: Sequence[Any], *, by: Actor) -> Any:
     own = [col(Reached.network), col(Reached.provenance)]
     counts = [
         func.count(distinct(col(Reached.post_id))),
         func.count(distinct(col(Reached.delivery_id))),
         func.max(cast(col(Reached.unlimited), Integer)),
     ]
-    query: Any = (
+    return (
         sa_select(*columns, *own, *counts, *_sums(Reached))
         .where(*within(session, frame, by=by))
         .group_by(*columns, *own)
     )
-    return [_told(row, len(columns), *row[len(columns) + 2 : len(columns) + 5]) for row in _rows(session, query)]
+
+
+def _told_with_counts(row: Any, keys: int) -> Told:
+    posts, deliveries, unlimited = row[keys + 2 : keys + 5]
+    return _told(tuple(row), keys, posts, deliveries, unlimited)
 
 
 class Span(StrEnum):
@@ -214,14 +244,19 @@ def join(unit: Unit, cells: Iterable[Cell]) -> Cell:
     return Cell(sum(values), How.AT_LEAST if lower else How.SINGLE if len(known) == 1 else How.SUM)
 
 
+def _whole(unit: Unit, table: Any = Reached) -> Any:
+    """Several figures of a kind together: summed, or the highest of them."""
+    column = getattr(table, unit.value)
+    return func.sum(column) if unit in ADDITIVE else func.max(column)
+
+
 def _sums(table: Any) -> list[Any]:
     """Of each kind of figure: what they are together, how many are known, how many were not told."""
     sums: list[Any] = []
     for unit in Unit:
         column = getattr(table, unit.value)
         known = func.count(column) if table is Reached else func.sum(getattr(table, f"{unit}_known"))
-        missing = func.sum(getattr(table, f"{unit}_missing"))
-        sums += [func.sum(column) if unit in ADDITIVE else func.max(column), known, missing]
+        sums += [_whole(unit, table), known, func.sum(getattr(table, f"{unit}_missing"))]
     return sums
 
 
@@ -259,7 +294,7 @@ def within(session: Session, frame: Frame, *, by: Actor, table: Any = Reached) -
         conditions.append(or_(*theirs, col(table.area) == COUNTRY) if own else false())
     if frame.territory is not None and frame.territory != COUNTRY:
         conditions.append(_inside(session, frame.territory, place))
-    for name in ("account_id", "kind", "network", "provenance"):
+    for name in ("account_id", "kind", "network", "provenance", "area"):
         wanted = getattr(frame, name)
         if wanted is not None:
             conditions.append(getattr(table, name) == wanted)
