@@ -13,7 +13,7 @@ import pytest
 from hub.domain.person import RoleKind
 from hub.services import exporting, reporting
 from hub.web.staff import reach
-from tests.services.counting import CLICKS, PEOPLE, VIEWS, published, read
+from tests.services.counting import CLICKS, PEOPLE, VIEWS, published, read, sent
 from tests.services.desk import Desk
 from tests.stage import Stage
 from tests.web.conftest import Browser
@@ -248,8 +248,7 @@ def test_words_of_a_post_that_is_not_theirs_are_not_told_with_its_national_figur
         "coordinator", text="Entre nous", audience=["D-35"], accounts=["x:FR"], accepts_unlimited=True
     )
     desk.approve(post, "deputy")
-    for one in desk.deliveries(post):
-        desk.move(one.id, state="sent", sent_at=one.due_at, remote_id="x1")
+    sent(desk, post)
     desk.stage.clock.at += timedelta(days=10)
 
     page = browse("stranger").get(f"{REACH}?par=publication").text
