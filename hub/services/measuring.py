@@ -231,8 +231,7 @@ def strike(session: Session, delivery_id: int, metric: str, slot: int, *, reason
         select(Sample).where(Sample.delivery_id == delivery_id, Sample.metric == metric, Sample.slot == slot)
     ).first()
     if sample is None:
-        raise NotFound(_("There is no such reading. “relais delivery show {number}” names those that there are.",
-                         number=delivery_id))  # fmt: skip
+        raise _no_such_reading(session, delivery_id)
     if not reason.strip():
         raise Invalid(_("Say why this reading is struck out."), field="reason")
     before = {"metric": metric, "slot": slot, "value": sample.value, "read_at": sample.read_at.isoformat()}
@@ -244,6 +243,19 @@ def strike(session: Session, delivery_id: int, metric: str, slot: int, *, reason
         session, (delivery_id, delivery_id), rolling.Proof(), catalogue=cataloguing.catalogue(session), mend=True
     )
     return sample
+
+
+def _no_such_reading(session: Session, delivery_id: int) -> NotFound:
+    """Names the readings that there are."""
+    query = select(Sample.metric, Sample.slot).where(Sample.delivery_id == delivery_id)
+    slots: dict[str, list[str]] = {}
+    for metric, slot in session.exec(query.order_by(by_letters(col(Sample.metric)), col(Sample.slot))):
+        slots.setdefault(metric, []).append(str(slot))
+    if not slots:
+        return NotFound(_("Nothing was read of delivery {number}.", number=delivery_id))
+    known = "; ".join(f"{metric} {', '.join(some)} h" for metric, some in slots.items())
+    return NotFound(_("There is no such reading. Of delivery {number} there are: {known}.", number=delivery_id,
+                      known=known))  # fmt: skip
 
 
 def note_failure(session: Session, reading: Reading, error: ChannelError, *, at: datetime, patience: Patience) -> None:

@@ -162,8 +162,12 @@ def test_a_reading_is_struck_out(relais: Relais, engine: Engine, desk: Desk):
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (("2", "--metric", "nothing", "--slot", "1", "--reason", "absurd"), 4, "There is no such reading."),
-        (("99", "--metric", PEOPLE, "--slot", "1", "--reason", "absurd"), 4, "There is no such reading."),
+        (
+            ("2", "--metric", PEOPLE, "--slot", "6", "--reason", "absurd"),
+            4,
+            f"There is no such reading. Of delivery 2 there are: {PEOPLE} 1 h.",
+        ),
+        (("99", "--metric", PEOPLE, "--slot", "1", "--reason", "absurd"), 4, "Nothing was read of delivery 99."),
         (("2", "--metric", PEOPLE, "--slot", "1", "--reason", " "), 2, "Say why this reading is struck out."),
         (("2", "--metric", PEOPLE, "--slot", "1"), 2, "--reason is missing."),
     ],
