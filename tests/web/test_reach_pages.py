@@ -15,14 +15,9 @@ from sqlmodel import delete
 from hub.database import writing
 from hub.domain.metric import Metric, Origin
 from hub.domain.person import RoleKind
-<<<<<<< HEAD
 from hub.domain.population import Cohort, Population
 from hub.services import cataloguing, exporting, joining, reporting
 from hub.web.staff import reach_asked, reach_lines
-=======
-from hub.services import exporting, reporting
-from hub.web.staff import reach
->>>>>>> h-pop
 from tests.services.counting import CLICKS, PEOPLE, VIEWS, published, read, sent
 from tests.services.desk import Desk
 from tests.stage import Stage
