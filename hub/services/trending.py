@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from sqlmodel import Session, col
 
@@ -14,18 +14,11 @@ from hub.domain.delivery import Provenance
 from hub.domain.metric import Break
 from hub.domain.person import Actor
 from hub.domain.reach import ADDITIVE, How, Reached, Unit
-from hub.domain.table import month_of, week_of, weekday_of
+from hub.domain.table import weekday_of
 from hub.services import reporting
-from hub.services.reporting import Cell, Frame, Told
+from hub.services.reporting import Cell, Frame, Report, Row, Span, Told
 
-
-class Step(StrEnum):
-    """What a trend goes by."""
-
-    DAY = "day"
-    WEEK = "week"
-    """From Monday to Sunday."""
-    MONTH = "month"
+Step: TypeAlias = Span
 
 
 @dataclass(frozen=True)
@@ -50,10 +43,7 @@ class Beat:
 
 def steps(session: Session, frame: Frame, step: Step, *, by: Actor, keys: Sequence[str] = ()) -> list[Point]:
     """What `reporting.told` says, for each step of a period in which something was published."""
-    day = col(Reached.day)
-    column: Any = day if step is Step.DAY else week_of(day) if step is Step.WEEK else month_of(day)
-    rows = reporting.grouped(session, frame, [column, *(getattr(Reached, key) for key in keys)], by=by)
-    points = [Point(one.key[0], replace(one, key=one.key[1:])) for one in rows]
+    points = [Point(first, told) for first, told in reporting.over_time(session, frame, step, by=by, keys=keys)]
     return sorted(points, key=lambda point: (point.first, point.told.network, point.told.provenance))
 
 
@@ -206,6 +196,16 @@ def compare(now: Sequence[Told], before: Sequence[Told], breaks: Sequence[Break]
         _change(key, cells[0].get(key), cells[1].get(key), breaks)
         for key in dict.fromkeys(chosen for told in cells for chosen in told)
     ]
+
+
+def compare_reports(now: Report, before: Report, breaks: Sequence[Break] = ()) -> list[Change]:
+    """The same for the rows of two reports that are told by the same: one change for each row of the newer one."""
+
+    def of(row: Row) -> tuple[Any, ...]:
+        return ((row.key, row.account), row.network, row.provenance, row.unit)
+
+    earlier = {of(row): Cell(row.value, row.how) for row in before.rows}
+    return [_change(of(row), Cell(row.value, row.how), earlier.get(of(row)), breaks) for row in now.rows]
 
 
 def _change(key: tuple[Any, ...], now: Cell | None, before: Cell | None, breaks: Sequence[Break]) -> Change:

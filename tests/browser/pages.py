@@ -86,6 +86,8 @@ PAGES: Final = (
     PageType("/equipe/portee", "/equipe/portee?par=publication&source=facebook-own-page", "analyst", shown="posts"),
     PageType("/equipe/portee", "/equipe/portee?du=2020-01-01&au=2020-01-31", "analyst", shown="of nothing"),
     PageType("/equipe/portee", "/equipe/portee?reseau=nowhere", "analyst", status=422, shown="with a mistake"),
+    PageType("/equipe/portee/rapport", "/equipe/portee/rapport", "animator", shown="of a territory"),
+    PageType("/equipe/portee/rapport", "/equipe/portee/rapport", "coordinator", shown="of the country"),
     # --- accounts ---
     PageType("/equipe/comptes", "/equipe/comptes", "administrator"),
     PageType("/equipe/comptes", "/equipe/comptes", "animator", shown="of an animator"),

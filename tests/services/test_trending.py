@@ -53,7 +53,7 @@ def test_days_weeks_from_monday_to_sunday_and_months(desk: Desk, step: Step, tol
     points = steps(desk, step)
 
     assert [(str(point.first), point.told.cells[Unit.VIEWS].value) for point in points] == told
-    assert sum(point.told.posts for point in points) == 3
+    assert sum(point.told.deliveries for point in points) == 3
 
 
 def test_weeks_are_those_of_the_calendar_of_iso_over_the_end_of_a_year(desk: Desk):

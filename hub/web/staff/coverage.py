@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 from sqlmodel import Session
 
 from hub.domain.account import NETWORK_NAMES
-from hub.domain.clock import place_of
+from hub.domain.clock import local_day, place_of
 from hub.domain.delivery import STATE_NAMES
 from hub.domain.policy import Policies
 from hub.domain.territory import search_key
@@ -18,11 +18,11 @@ from hub.language import N_, _, ngettext
 from hub.services import agreeing, covering, geotargeting
 from hub.services.covering import Board, Covered, Health, Near, Standing
 from hub.services.tending import HEALTH_NAMES
-from hub.web import drawing
+from hub.web import drawing, nearby
 from hub.web.deps import Now, ReadDb
 from hub.web.drawing import Look
 from hub.web.pages import page
-from hub.web.visits import Inside
+from hub.web.visits import Inside, Visit
 
 router = APIRouter()
 
@@ -63,7 +63,7 @@ def show(request: Request, visit: Inside, session: ReadDb, now: Now, tri: str = 
     if len(board.territories) == 1:
         only = board.territories[0].code
         near = covering.territory(session, only, by=visit.actor, at=now, policies=policies)
-        return _near_page(request, near, now, policies, alone=True)
+        return _near_page(request, session, visit, near, now, policies, alone=True)
     order, kept = tri if tri in ORDERS else "urgence", voir if voir in CHOICES else ""
     return page(
         request,
@@ -83,13 +83,16 @@ def show(request: Request, visit: Inside, session: ReadDb, now: Now, tri: str = 
 
 @router.get("/couverture/{code}")
 def show_one(code: str, request: Request, visit: Inside, session: ReadDb, now: Now) -> Response:
-    """One territory: its posts to come, its last ones, its accounts, and what reaches it from above."""
+    """One territory: its posts to come, its last ones, its accounts, what reaches it from above, and its reach."""
     policies = agreeing.policies(session)
     near = covering.territory(session, code, by=visit.actor, at=now, policies=policies)
-    return _near_page(request, near, now, policies, alone=False)
+    return _near_page(request, session, visit, near, now, policies, alone=False)
 
 
-def _near_page(request: Request, near: Near, now: datetime, policies: Policies, *, alone: bool) -> Response:
+def _near_page(
+    request: Request, session: Session, visit: Visit, near: Near, now: datetime, policies: Policies, *, alone: bool
+) -> Response:
+    today = local_day(now, near.line.zone)
     return page(
         request,
         "coverage/territory.html",
@@ -99,6 +102,7 @@ def _near_page(request: Request, near: Near, now: datetime, policies: Policies, 
         accounts=[(one, covering.health_of(one, at=now, policies=policies)) for one in near.line.accounts],
         alone=alone,
         silence_days=policies.silence_days,
+        **nearby.of_territory(session, near.line.code, by=visit.actor, today=today),
         **_words(),
     )
 
