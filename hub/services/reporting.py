@@ -224,7 +224,12 @@ def _cell(unit: Unit, value: Any, known: int, missing: int, deliveries: int) -> 
 
 def within(session: Session, frame: Frame, *, by: Actor) -> list[ColumnElement[bool]]:
     """Conditions on the roll-up: the frame, and only what concerns this person."""
-    conditions: list[ColumnElement[bool]] = [col(Reached.day).between(frame.first, frame.last)]
+    return [col(Reached.day).between(frame.first, frame.last), *scope(session, frame, by=by)]
+
+
+def scope(session: Session, frame: Frame, *, by: Actor) -> list[ColumnElement[bool]]:
+    """The same of whatever day."""
+    conditions: list[ColumnElement[bool]] = []
     own = by.territories()
     if COUNTRY not in own:
         # National figures concern everybody who has a role at all.

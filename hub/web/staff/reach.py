@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from itertools import chain
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request, Response
@@ -20,10 +19,11 @@ from hub.domain.reach import How, Unit
 from hub.domain.territory import Atlas, Level, Node, search_key
 from hub.language import N_, _
 from hub.services import geotargeting, reporting
-from hub.services.reporting import PROVENANCE_NAMES, UNIT_NAMES, By, Report, Row
-from hub.web.api.reach import csv_chunks
+from hub.services.exporting import Format
+from hub.services.reporting import PROVENANCE_NAMES, UNIT_NAMES, By, Frame, Report, Row
 from hub.web.api.typed import HOME_ZONE, period
 from hub.web.deps import Now, ReadDb, TheHub
+from hub.web.exports import Wish, answer
 from hub.web.forms import Form, filled
 from hub.web.pages import number, page, query
 from hub.web.visits import Inside
@@ -157,20 +157,31 @@ def show(
     )
 
 
+WISHES: Final[Mapping[str, Wish]] = {
+    "csv": Wish(),
+    "excel": Wish(separator=";", bom=True),
+    "xlsx": Wish(Format.XLSX),
+    "parquet": Wish(Format.PARQUET),
+    "jsonl": Wish(Format.JSONL),
+}
+"""What the export may be: word of the address → form. `excel` is the CSV that French spreadsheets open at once."""
+
+
 @router.get("/portee/export")
 def export(
-    visit: Inside, hub: TheHub, now: Now, du: date | None = None, au: date | None = None, forme: Typed = ""
+    visit: Inside,
+    hub: TheHub,
+    now: Now,
+    du: date | None = None,
+    au: date | None = None,
+    territoire: Typed = "",
+    forme: Typed = "",
 ) -> StreamingResponse:
-    """Every figure of a period, one per row, as it comes; `forme=excel` is what French spreadsheets open at once."""
+    """Every figure of a period, one per row, as it comes."""
+    if forme and forme not in WISHES:
+        raise Invalid(_("Choose one of: {expected}.", expected=", ".join(WISHES)), field="forme")
     begin, end = period(du, au, usual=presets(now)["4-semaines"])
-    excel = forme == "excel"
-    pieces: Iterator[str] = csv_chunks(hub, visit.actor, begin, end, separator=";" if excel else ",")
-    name = f"relais-portee-{begin.isoformat()}-{end.isoformat()}.csv"
-    return StreamingResponse(
-        chain(["\ufeff"], pieces) if excel else pieces,
-        media_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
+    return answer(hub, visit.actor, Frame(begin, end, territoire or None), WISHES[forme or "csv"])
 
 
 # --- What is asked for ----------------------------------------------------------------------------------
