@@ -255,12 +255,11 @@ _HEADS: Final = (
         ),
     )
     .order_by(*_LAID)
-    .limit(PAGE)
 )
 
 
 def _of_deliveries(look: Look, plan: Plan) -> Iterator[Entry]:
-    query = _HEADS.where(*plan.conditions)
+    query = _HEADS.where(*plan.conditions).limit(PAGE)
     place: tuple[date, int, str] | None = (plan.frame.first, 0, "")
     while place is not None:
         day, delivery_id, code = place

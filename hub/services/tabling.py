@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, datetime
+from io import BytesIO
 from itertools import islice
 from tempfile import TemporaryDirectory
 from typing import IO, TYPE_CHECKING, Any, Final
@@ -59,7 +60,7 @@ def write_workbook(out: IO[bytes], entries: Iterable[Entry], plan: Plan) -> int:
 
     with TemporaryDirectory() as folder:
         # Rows are written as they come and forgotten. What is laid beside meanwhile goes away with the folder.
-        book = Workbook(out, {"constant_memory": True, "tmpdir": folder, "use_zip64": True})
+        book = Workbook(_Sink(out), {"constant_memory": True, "tmpdir": folder, "use_zip64": True})
         try:
             count = _write_data(book, rows(entries, plan.catalogue.version))
             _write_definitions(book, plan)
@@ -71,6 +72,29 @@ def write_workbook(out: IO[bytes], entries: Iterable[Entry], plan: Plan) -> int:
             for sheet in book.worksheets():
                 sheet._opt_close()
     return count
+
+
+class _Sink:
+    """A file that is touched no more once its disk refused: a half archive tries again as it is thrown away."""
+
+    def __init__(self, out: IO[bytes]) -> None:
+        self._out: IO[bytes] = out
+
+    def write(self, piece: bytes) -> int:
+        try:
+            return self._out.write(piece)
+        except OSError:
+            self._out = BytesIO()
+            raise
+
+    def seek(self, place: int, whence: int = 0) -> int:
+        return self._out.seek(place, whence)
+
+    def tell(self) -> int:
+        return self._out.tell()
+
+    def flush(self) -> None:
+        self._out.flush()
 
 
 def _write_data(book: Workbook, coming: Iterable[Row]) -> int:
