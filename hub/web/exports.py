@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from os import SEEK_END
 from tempfile import TemporaryFile
 from typing import IO, Final
 
@@ -69,8 +71,7 @@ def answer(hub: Hub, person: Actor, frame: Frame, wish: Wish) -> StreamingRespon
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     media_type = MEDIA_TYPES[wish.format]
     if wish.format in WRITERS:
-        file, rows = _made(WRITERS[wish.format], entries, plan)
-        length = file.seek(0, 2)
+        file, rows, length = _made(WRITERS[wish.format], entries, plan)
         headers |= {"Content-Length": str(length), ROWS: str(rows)}
         return StreamingResponse(_pieces(file), media_type=media_type, headers=headers)
     version = plan.catalogue.version
@@ -80,23 +81,25 @@ def answer(hub: Hub, person: Actor, frame: Frame, wish: Wish) -> StreamingRespon
     return StreamingResponse(text, media_type=media_type, headers=headers)
 
 
-WRITERS: Final[Mapping[Format, Callable[[IO[bytes], Iterator[Entry], Plan], int]]] = {
+Writer = Callable[[IO[bytes], Iterator[Entry], Plan], int]
+
+WRITERS: Final[Mapping[Format, Writer]] = {
     Format.XLSX: tabling.write_workbook,
     Format.PARQUET: tabling.write_parquet,
 }
 """Formats that are no stream: their end is written before they can be read."""
 
 
-def _made(
-    write: Callable[[IO[bytes], Iterator[Entry], Plan], int], entries: Iterator[Entry], plan: Plan
-) -> tuple[IO[bytes], int]:
-    """The whole export in a file without a name, which is gone once it was sent; and how many rows it has."""
+def _made(write: Writer, entries: Iterator[Entry], plan: Plan) -> tuple[IO[bytes], int, int]:
+    """The whole export in a file without a name, which is gone once it was sent; its rows and bytes."""
     try:
         file = TemporaryFile()  # noqa: SIM115 - it is closed by whoever sends it
         try:
-            return file, write(file, entries, plan)
+            rows = write(file, entries, plan)
+            return file, rows, file.seek(0, SEEK_END)
         except BaseException:
-            file.close()
+            with suppress(OSError):
+                file.close()
             raise
     except OSError as error:
         raise tabling.explained(error) from error
