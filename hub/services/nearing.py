@@ -18,7 +18,7 @@ from hub.domain.population import Cohort, Population, can_rate
 from hub.domain.reach import PageFigure, Reached, Unit
 from hub.services import cataloguing, curving, populating, reporting, rolling
 from hub.services.curving import Against
-from hub.services.reporting import Cell, Frame, Told, Usual
+from hub.services.reporting import Cell, Frame, Span, Told, Usual
 
 WEEK: Final = timedelta(days=7)
 
@@ -161,7 +161,7 @@ def weeks(last: date, number: int = WEEKS) -> list[date]:
 def trend(session: Session, frame: Frame, steps: Sequence[date], *, by: Actor, area: str | None = None) -> list[Series]:
     """What was reached step by step; `steps` are their first days, of one line of the report or of all of them."""
     together: dict[tuple[str, Provenance], list[dict[Unit, list[Cell]]]] = {}
-    for day, one in reporting.daily(session, frame, by=by, keys=("area",)):
+    for day, one in reporting.over_time(session, frame, Span.DAY, by=by, keys=("area",)):
         if area is not None and one.key[0] != area:
             continue
         empty: list[dict[Unit, list[Cell]]] = [{} for _step in steps]

@@ -42,6 +42,12 @@ class Mark:
     told: str
     at_least: bool = False
 
+    @property
+    def short(self) -> str:
+        """The number as there is room for it on a chart: « ≥ » for at least."""
+        said = number(self.value)
+        return f"≥\u202f{said}" if self.at_least else said
+
 
 Series = Sequence[Mark | None]
 
@@ -99,7 +105,7 @@ def curve(
 
 def bar(mark: Mark | None, most: float) -> Markup:
     """The bar of one cell of a table; it says nothing that the number in its row does not say."""
-    return Markup('<svg class="bar" width="100%" height="1em" aria-hidden="true" focusable="false">{}</svg>').format(
+    return Markup('<svg class="beam" width="100%" height="1em" aria-hidden="true" focusable="false">{}</svg>').format(
         _bar(mark, most)
     )
 
@@ -118,7 +124,7 @@ def patterns() -> Markup:
     """What hatches are made of: once on each page that has a chart."""
     return Markup(
         '<svg class="patterns" width="0" height="0" aria-hidden="true" focusable="false"><defs>'
-        '<pattern id="not-told" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
+        '<pattern id="not-told" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(-45)">'
         '<rect class="ground" width="6" height="6"/><rect class="mark" width="1.5" height="6"/></pattern>'
         '<pattern id="before" width="4" height="4" patternUnits="userSpaceOnUse">'
         '<rect class="ground" width="4" height="4"/><rect class="mark" width="4" height="2"/></pattern>'
@@ -251,7 +257,7 @@ def _numbers(marks: Series, top: float, step: float, *, middle: float) -> Iterat
         told = sorted(told, key=lambda one: -(one[1].value or 0))[:1]
     for place, mark in told:
         high = _height(mark.value or 0, top)
-        yield _text((place + middle) * step, high - (0.75 if mark.at_least else 0.4), mark.told, look="told")
+        yield _text((place + middle) * step, high - (0.75 if mark.at_least else 0.4), mark.short, look="told")
 
 
 def _labels(labels: Sequence[str]) -> Iterator[Markup]:

@@ -81,7 +81,11 @@ PAGES: Final = (
     PageType("/equipe/couverture", "/equipe/couverture", "coordinator"),
     PageType("/equipe/couverture/{code}", "/equipe/couverture/A-14", "coordinator"),
     PageType("/equipe/portee", "/equipe/portee", "analyst"),
-    PageType("/equipe/portee", "/equipe/portee?periode=annee", "animator", shown="of an animator"),
+    PageType("/equipe/portee", "/equipe/portee?periode=annee&mesure=views", "animator", shown="of an animator"),
+    PageType("/equipe/portee", "/equipe/portee?par=territoire", "analyst", shown="as a table"),
+    PageType("/equipe/portee", "/equipe/portee?par=publication&source=facebook-own-page", "analyst", shown="posts"),
+    PageType("/equipe/portee", "/equipe/portee?du=2020-01-01&au=2020-01-31", "analyst", shown="of nothing"),
+    PageType("/equipe/portee", "/equipe/portee?reseau=nowhere", "analyst", status=422, shown="with a mistake"),
     PageType("/equipe/portee/rapport", "/equipe/portee/rapport", "animator", shown="of a territory"),
     PageType("/equipe/portee/rapport", "/equipe/portee/rapport", "coordinator", shown="of the country"),
     # --- accounts ---

@@ -42,6 +42,7 @@ TABLE: dict[tuple[str, str], tuple[object, ...]] = {
     ("POST", "/deliveries/{delivery_id}/resolve"): WHO_CHANGES,
     ("POST", "/deliveries/{delivery_id}/remove"): WHO_CHANGES,
     ("GET", "/reach/report"): EVERYBODY,
+    ("GET", "/reach/trend"): EVERYBODY,
     ("GET", "/reach/export"): EVERYBODY,
     ("GET", "/reach/print"): EVERYBODY,
     ("DELETE", "/tokens/current"): EVERYBODY,

@@ -58,7 +58,7 @@ def examine(hub: Hub) -> list[Sign]:
             found.append(Sign("keys", Light.GREEN, text))
         except HubError as error:
             found.append(Sign("keys", Light.RED, str(error)))
-        found += watching.signs(session, at=hub.now())
+        found += watching.signs(session, at=hub.now(), prices=hub.prices)
     return found
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -14,14 +13,14 @@ from hub.domain.account import NETWORK_NAMES
 from hub.domain.clock import local_day, place_of
 from hub.domain.delivery import STATE_NAMES
 from hub.domain.policy import Policies
-from hub.domain.territory import Atlas, search_key
+from hub.domain.territory import search_key
 from hub.language import N_, _, ngettext
 from hub.services import agreeing, covering, geotargeting
 from hub.services.covering import Board, Covered, Health, Near, Standing
 from hub.services.tending import HEALTH_NAMES
 from hub.web import drawing, nearby
 from hub.web.deps import Now, ReadDb
-from hub.web.drawing import Drawing
+from hub.web.drawing import Look
 from hub.web.pages import page
 from hub.web.visits import Inside, Visit
 
@@ -54,16 +53,6 @@ ORDERS: Final[Mapping[str, str]] = {
 
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True)
-class Shape:
-    """One académie as it is drawn; `line` None: it is not on this person's board."""
-
-    path: str
-    x: int
-    y: int
-    line: Covered | None
 
 
 @router.get("/couverture")
@@ -174,29 +163,15 @@ def ordered(lines: Sequence[Covered], order: str) -> list[Covered]:
 
 
 def _map(session: Session, board: Board) -> dict[str, Any]:
-    """The mainland, the surroundings of Paris once more, and the territories that are on neither."""
-    land = geotargeting.atlas(session)
-    lines = {line.code: line for line in board.territories}
-    mainland, capital = drawing.mainland(), drawing.capital()
-    drawn = _shapes(mainland, land, lines)
-    seen = {shape.line.code for shape in drawn if shape.line}
-    return {
-        "mainland": mainland,
-        "shapes": drawn,
-        "capital": capital,
-        "around_paris": _shapes(capital, land, lines),
-        "overseas": [line for line in board.territories if line.code not in seen],
-        "on_map": bool(seen),
-    }
+    """The map, and the territories that are not on it."""
+    drawn = drawing.country(geotargeting.atlas(session), {line.code: _look(line) for line in board.territories})
+    return {"country": drawn, "overseas": [line for line in board.territories if line.code not in drawn.drawn]}
 
 
-def _shapes(drawn: Drawing, land: Atlas, lines: Mapping[str, Covered]) -> list[Shape]:
-    """Each académie of a drawing, as one path."""
-    of_academie: dict[str, list[str]] = {}
-    for departement in drawn.paths:
-        academie = land.parent(departement) if departement in land else None
-        of_academie.setdefault(academie or "", []).append(departement)
-    return [
-        Shape("".join(drawn.paths[one] for one in some), *drawn.middle(some), lines.get(code))
-        for code, some in sorted(of_academie.items())
-    ]
+def _look(line: Covered) -> Look:
+    standing = line.standing
+    words = f"{_(STANDING_NAMES[standing])}, {silence_words(line)}"
+    if standing is Standing.FINE:
+        return Look(f"/equipe/couverture/{line.code}", standing.value, line.name + _(": ") + words)
+    mark = "!" if standing is Standing.TROUBLE else "?" if line.silence is None else str(line.silence)
+    return Look(f"/equipe/couverture/{line.code}", standing.value, line.name + _(": ") + words, standing.value, mark)
