@@ -102,7 +102,7 @@ def of_services(desk: Desk) -> Outputs:
             for order in By
         }
         whole = reporting.told(session, reporting.Frame(FIRST, LAST), by=by)
-        days = reporting.daily(session, reporting.Frame(FIRST, LAST), by=by)
+        days = reporting.over_time(session, reporting.Frame(FIRST, LAST), reporting.Span.DAY, by=by)
         rows = exporting.export_rows(session, by=by, first=FIRST, last=LAST)
         export = "".join(exporting.csv_lines(rows, separator=";"))
     return {**told, "in one": str(whole), "by day": str(days), "export": export}
