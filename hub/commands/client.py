@@ -7,6 +7,7 @@ import os
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -20,9 +21,20 @@ if TYPE_CHECKING:
 USUAL_URL: Final = "http://127.0.0.1:8000"
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 CONNECT_SECONDS, ANSWER_SECONDS = 5, 60
+MAKING_SECONDS: Final = 1800
+"""A workbook of a million rows is made before its first byte is sent."""
 
 ERRORS: Final[Mapping[int, type[HubError]]] = {401: NotSignedIn, 403: NotAllowed, 404: NotFound, 409: WrongState}
 """Kind of error by status; 400, 413 and 422 carry problems, any other one is plain trouble."""
+
+
+@dataclass(frozen=True)
+class Download:
+    """Something large that comes piece by piece; how many rows and bytes it has, where that is known before."""
+
+    pieces: Iterator[bytes]
+    rows: int | None
+    length: int | None
 
 
 class Client:
@@ -59,17 +71,30 @@ class Client:
             raise Invalid(_("{file} cannot be read: {why}.", file=file, why=error.strerror), field=str(file)) from error
 
     @contextmanager
-    def download(self, path: str, **query: Any) -> Iterator[Iterator[bytes]]:
-        """The bytes at this path, piece by piece."""
+    def download(self, path: str, **query: Any) -> Iterator[Download]:
+        """What is at this path, piece by piece; HubError when it ends before its end."""
+        import httpx
+
         with (
             self._explained(),
-            self._opened() as client,
+            self._opened(MAKING_SECONDS) as client,
             client.stream("GET", self._address(path), params=_given(query)) as answer,
         ):
             if answer.status_code != 200:
                 answer.read()
                 raise self._error(answer)
-            yield answer.iter_bytes()
+            rows, length = (answer.headers.get(name) for name in ("Relais-Rows", "Content-Length"))
+            try:
+                yield Download(answer.iter_bytes(), int(rows) if rows else None, int(length) if length else None)
+            except httpx.HTTPError as error:
+                raise HubError(
+                    _(
+                        "What {url} was sending broke off ({why}), and nothing was kept. Try again; if it breaks "
+                        "off again, the log of Relais says why.",
+                        url=self.url,
+                        why=type(error).__name__,
+                    )
+                ) from error
 
     def _asked(self, method: str, path: str, **rest: Any) -> Any:
         with self._explained(), self._opened() as client:
@@ -83,7 +108,7 @@ class Client:
     def _address(self, path: str) -> str:
         return f"{self.url}/api/v1{path}"
 
-    def _opened(self) -> httpx.Client:
+    def _opened(self, patience: float = ANSWER_SECONDS) -> httpx.Client:
         import httpx
 
         headers = {"Accept": "application/json", "Accept-Language": default_language()}
@@ -91,7 +116,7 @@ class Client:
             headers["Authorization"] = f"Bearer {self._token}"
         return httpx.Client(
             headers=headers,
-            timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
+            timeout=httpx.Timeout(patience, connect=CONNECT_SECONDS),
             # A proxy of the environment knows nothing of this machine's own addresses.
             trust_env=urlsplit(self.url).hostname not in LOOPBACK,
             transport=self._transport,

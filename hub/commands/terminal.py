@@ -110,6 +110,21 @@ def _standard_input() -> str:
     return sys.stdin.read().removeprefix("\ufeff") if piped is None else piped.read().decode("utf-8-sig")
 
 
+@contextmanager
+def counting(words: str) -> Iterator[Callable[[int, int], None] | None]:
+    """How many of something are done, on a terminal, where nobody may know of how many; nothing at all elsewhere."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.completed:,} {task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(words, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total or None)
+
+
 def read_secret(prompt: str, file: Any = None) -> str:
     """A secret from a file, else from standard input: typed unseen on a terminal; never an argument, which others can read."""  # noqa: E501
     from getpass import getpass

@@ -285,7 +285,12 @@ def _cell(unit: Unit, value: Any, known: int, missing: int, deliveries: int) -> 
 
 def within(session: Session, frame: Frame, *, by: Actor, table: Any = Reached) -> list[ColumnElement[bool]]:
     """Conditions on the roll-up: the frame, and only what concerns this person."""
-    conditions: list[ColumnElement[bool]] = [col(table.day).between(frame.first, frame.last)]
+    return [col(table.day).between(frame.first, frame.last), *scope(session, frame, by=by, table=table)]
+
+
+def scope(session: Session, frame: Frame, *, by: Actor, table: Any = Reached) -> list[ColumnElement[bool]]:
+    """The same of whatever day."""
+    conditions: list[ColumnElement[bool]] = []
     place = table.territory_code if table is Reached else table.area
     own = by.territories()
     if COUNTRY not in own:

@@ -9,13 +9,13 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from fastapi import FastAPI
-from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.staticfiles import StaticFiles
 from prometheus_client import CollectorRegistry
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 
 from hub import __version__
 from hub.metrics import registry_for
-from hub.web import api, metrics, portal, problems, staff
+from hub.web import api, exports, metrics, portal, problems, staff
 from hub.web.guard import Guard, Turnstile
 from hub.wiring import Hub
 
@@ -44,6 +44,7 @@ def create_app(
         app.include_router(metrics.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.include_router(portal.router)
-    app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
+    packed = (*DEFAULT_EXCLUDED_CONTENT_TYPES, *exports.PACKED)
+    app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5, exclude_content_types=packed)
     app.add_middleware(Guard, https=hub.settings.public_url.startswith("https://"))
     return app

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
 from typing import Any
 
 import pytest
@@ -16,9 +15,10 @@ from hub.database import reading, writing
 from hub.domain.delivery import Delivery
 from hub.domain.person import Actor
 from hub.domain.post import Media, Post, PostAudience, PostDestination, PostMedia
-from hub.services import delivering, drafting, exporting, geotargeting, resolving
+from hub.services import delivering, drafting, geotargeting, resolving
 from tests.services.counting import published
 from tests.services.desk import Desk
+from tests.services.taking import taken
 
 MANY = 300
 
@@ -134,8 +134,4 @@ def test_a_picture_is_as_long_as_its_bytes_or_as_it_is_said_to_be():
 def test_the_export_says_whose_figures_are_limited_to_the_territory(desk: Desk, typed, limited):
     published(desk, "deputy", **typed)
 
-    with reading(desk.stage.hub.engine) as session:
-        rows = exporting.export_rows(session, by=desk.who("analyst"), first=date(2026, 11, 1), last=date(2026, 11, 30))
-        told = [dict(zip(exporting.COLUMNS, row, strict=True)) for row in rows]
-
-    assert {str(row["provenance"]): row["limited"] for row in told} == limited
+    assert {str(row["provenance"]): row["limited"] for row in taken(desk)} == limited

@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import re
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from sqlalchemy import event
-from sqlmodel import select
 
 from hub.database import reading
 from hub.domain.delivery import DeliveryState, Provenance
 from hub.domain.person import Actor, RoleKind
 from hub.domain.reach import How, Unit
-from hub.domain.territory import Level, Territory
-from hub.services import exporting, reporting
-from hub.services.cataloguing import SHIPPED_VERSION
+from hub.services import reporting
 from hub.services.reporting import By, Report, Row
 from tests.services.counting import CLICKS, PEOPLE, VIEWS, published, read, sent, visit
 from tests.services.desk import Desk
 
 FIRST, LAST = date(2026, 11, 1), date(2026, 11, 30)
-DOCS = Path(__file__).parents[2] / "docs"
 
 
 def report(desk: Desk, by: str = "analyst", first: date = FIRST, last: date = LAST, **rest: Any) -> Report:
@@ -38,17 +28,6 @@ def report(desk: Desk, by: str = "analyst", first: date = FIRST, last: date = LA
 def rows(told: Report) -> list[tuple[Any, ...]]:
     """Key, kind of figure, provenance, value and how it came, of each row."""
     return [(row.key, row.unit, row.provenance, row.value, row.how) for row in told.rows]
-
-
-def export(desk: Desk, by: str = "analyst", **rest: Any) -> list[dict[str, str]]:
-    """The export, as a spreadsheet reads it."""
-    return list(csv.DictReader(io.StringIO(exported(desk, by, **rest))))
-
-
-def exported(desk: Desk, by: str = "analyst", separator: str = ",") -> str:
-    with reading(desk.stage.hub.engine) as session:
-        told = exporting.export_rows(session, by=desk.who(by), first=FIRST, last=LAST)
-        return "".join(exporting.csv_lines(told, separator=separator))
 
 
 # --- Provenance ---------------------------------------------------------------------------------------------
@@ -131,14 +110,6 @@ def test_figures_of_different_provenance_are_never_joined(desk: Desk):
         ("A-14", Unit.VIEWS, Provenance.GATED, 5, How.SINGLE),
         ("A-14", Unit.VIEWS, Provenance.OWN_PAGE, 10, How.SINGLE),
     ]
-
-
-def test_every_commune_is_reported_in_the_departement_that_its_own_row_names(desk: Desk):
-    query = select(Territory.code, Territory.parent_code).where(Territory.level == Level.COMMUNE)
-    with reading(desk.stage.hub.engine) as session:
-        wrong = [code for code, parent in session.exec(query) if exporting._departement(code) != parent]
-
-    assert wrong == []
 
 
 # --- Several posts ------------------------------------------------------------------------------------------
@@ -390,121 +361,6 @@ def test_a_period_may_be_as_long_as_the_calendar(desk: Desk):
     assert len(report(desk, first=date.min, last=date.max).rows) == 1
 
 
-# --- The export ---------------------------------------------------------------------------------------------
-
-
-def test_each_figure_is_one_row_of_the_export(desk: Desk):
-    [delivery] = published(desk, kind="event", audience=["D-35"])
-    read(desk, delivery, **{PEOPLE: 120, VIEWS: None})
-
-    views, people = export(desk)
-
-    assert people == {
-        "day": "2026-11-10",
-        "territory": "D-35",
-        "territory_name": "Ille-et-Vilaine",
-        "level": "departement",
-        "account": "Page rennes",
-        "network": "facebook",
-        "post": str(delivery.post_id),
-        "delivery": str(delivery.id),
-        "kind": "event",
-        "metric": PEOPLE,
-        "unit": "people",
-        "value": "120",
-        "missing": "",
-        "provenance": "own page",
-        "limited": "yes",
-        "first_read": "2026-11-10T18:00:00+00:00",
-        "last_read": "2026-11-10T18:00:00+00:00",
-        "catalogue_version": str(SHIPPED_VERSION),
-    }
-    assert (views["metric"], views["value"], views["missing"]) == (VIEWS, "", "not available")
-
-
-def test_the_export_names_the_communes_of_visitors(desk: Desk):
-    [delivery] = published(desk, accounts=["portal:FR"])
-    visit(desk, delivery, "C-35238", Unit.VIEWS, 4)
-
-    [row] = export(desk)
-
-    assert (row["territory"], row["territory_name"], row["level"], row["value"]) == (
-        "C-35238",
-        "Rennes",
-        "commune",
-        "4",
-    )
-
-
-def test_the_export_says_what_was_not_limited(desk: Desk):
-    [delivery] = published(desk, accounts=["x:FR"], accepts_unlimited=True)
-    read(desk, delivery, impression_count=7)
-
-    assert [(row["limited"], row["provenance"]) for row in export(desk)] == [("no", "origin")]
-
-
-def test_the_export_holds_figures_that_no_report_counts(desk: Desk):
-    [delivery] = published(desk)
-    read(desk, delivery, some_new_metric=7)
-
-    assert [(row["metric"], row["value"]) for row in export(desk)] == [("some_new_metric", "7")]
-
-
-def test_the_export_has_its_header_even_when_it_is_empty(desk: Desk):
-    assert exported(desk) == ",".join(f'"{name}"' for name in exporting.COLUMNS) + "\r\n"
-    assert exported(desk, separator=";").split("\r\n")[0].count(";") == len(exporting.COLUMNS) - 1
-
-
-def cells(*row: object) -> list[str]:
-    """One row, written and read back."""
-    written = "".join(exporting.csv_lines([row]))
-    [_header, read_back] = csv.reader(io.StringIO(written, newline=""))
-    return read_back
-
-
-@pytest.mark.parametrize(
-    ("cell", "shown"),
-    [
-        ("=1+1", "'=1+1"),
-        ("+33 1", "'+33 1"),
-        ("-5", "'-5"),
-        ("@SUM(A1)", "'@SUM(A1)"),
-        ("\tx", "'\tx"),
-        ("\rx", "'\rx"),
-        ("a=1", "a=1"),
-        ("", ""),
-        (None, ""),
-        (0, "0"),
-        (-5, "-5"),
-        (12, "12"),
-    ],
-)
-def test_no_cell_is_taken_for_a_formula_and_numbers_stay_numbers(cell, shown):
-    assert cells(cell) == [shown]
-
-
-def test_words_are_quoted_and_numbers_are_not():
-    [_header, line] = exporting.csv_lines([["Rennes", 12, None]])
-
-    assert line == '"Rennes",12,""\r\n'
-
-
-@given(st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00")), min_size=1, max_size=5))
-def test_whatever_people_write_is_harmless_and_comes_back_whole(words):
-    told = cells(*words)
-
-    assert [cell for cell in told if cell.startswith(("=", "+", "-", "@", "\t", "\r"))] == []
-    assert [cell.removeprefix("'") if cell != word else cell for cell, word in zip(told, words, strict=True)] == words
-
-
-def test_the_columns_are_those_that_the_docs_describe():
-    text = (DOCS / "reach.md").read_text(encoding="utf-8")
-    table = text.split("## The export", 1)[1]
-
-    assert tuple(re.findall(r"^\| `(\w+)` \| \S", table, re.MULTILINE)) == exporting.COLUMNS
-    assert f"schema version {SHIPPED_VERSION}" in text
-
-
 # --- Size ---------------------------------------------------------------------------------------------------
 
 
@@ -531,13 +387,3 @@ def test_the_number_of_questions_does_not_grow_with_the_number_of_posts(desk: De
         read(desk, delivery, **{PEOPLE: number})
 
     assert asked() == few
-
-
-def test_figures_are_read_page_by_page_and_none_is_lost(desk: Desk, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(exporting, "PAGE", 2)
-    for number in range(5):
-        [delivery] = published(desk, text=f"Bonjour {number}")
-        read(desk, delivery, **{VIEWS: 10**number})
-
-    assert [row.value for row in report(desk).rows] == [11111]
-    assert sorted(int(row["value"]) for row in export(desk)) == [1, 10, 100, 1000, 10000]

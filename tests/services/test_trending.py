@@ -106,7 +106,7 @@ def test_the_hour_of_the_week_is_that_of_where_it_went_out(desk: Desk):
 @pytest.mark.parametrize(
     ("narrowed", "views"), [({"weekday": 0}, 10), ({"hour": 23}, 5), ({"weekday": 0, "hour": 23}, None)]
 )
-def test_a_report_may_be_narrowed_to_an_hour_of_the_week(desk: Desk, narrowed: dict[str, int], views: int | None):
+def test_a_report_may_be_narrowed_to_an_hour_of_the_week(desk: Desk, narrowed: dict[str, Any], views: int | None):
     out(desk, "2026-11-09T08:15", 10)
     out(desk, "2026-11-15T23:30", 5)
     frame = Frame(NOVEMBER.first, NOVEMBER.last, **narrowed)

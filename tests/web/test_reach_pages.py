@@ -257,7 +257,7 @@ def test_a_national_figure_is_a_line_of_its_own_and_not_on_the_map(browse: Brows
     desk.approve(post, "deputy")
     [delivery] = sent(desk, post)
     desk.stage.clock.at += timedelta(days=10)
-    read(desk, delivery, **{PEOPLE: 5000})  # type: ignore[arg-type]
+    read(desk, delivery, **{PEOPLE: 5000})
     browser = browse("analyst")
     page = browser.get(REACH).text
 
@@ -313,7 +313,7 @@ def test_the_map_tells_shades_silence_and_what_was_not_told_apart(browse: Browse
     [untold] = sent(desk, post)
     desk.stage.clock.at += timedelta(days=10)
     read(desk, known, **{PEOPLE: 12})  # type: ignore[arg-type]
-    read(desk, untold, **{PEOPLE: None})  # type: ignore[arg-type]
+    read(desk, untold, **{PEOPLE: None})
     browser = browse("analyst")
 
     own = browser.get(REACH).text

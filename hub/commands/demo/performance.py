@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -24,7 +24,8 @@ from hub.domain.clock import local_day
 from hub.domain.errors import Invalid
 from hub.domain.reach import next_page_reading
 from hub.language import _
-from hub.services import exporting, joining, reporting
+from hub.services import exporting, joining, lining, reporting
+from hub.services.reporting import Frame
 from hub.settings import Settings, read_settings
 from hub.wiring import Hub, machine_clock, wire
 from schedules import runner
@@ -220,16 +221,16 @@ def _count(hub: Hub, sandbox: Sandbox, home: Path, *, until: datetime) -> tuple[
         by = joining.actor_for(session, _person(session, analyst.email))
         told, well = judge.verdict(session, sandbox)
         report = reporting.report(session, by=by, first=first, last=last)
-        rows = 0
+        plan = exporting.plan(session, Frame(first, last), by=by)
+        rows = exporting.count(session, plan)
+        entries = exporting.entries(lambda: nullcontext(session), plan)
         with file.open("w", encoding="utf-8", newline="") as writing:
-            for line in exporting.csv_lines(exporting.export_rows(session, by=by, first=first, last=last)):
-                writing.write(line)
-                rows += 1
+            writing.writelines(lining.csv(entries, plan.catalogue.version))
     reached = {row.key for row in report.rows if row.key.startswith("A-")}
     counts = {
         "territories": len(reached) + len(report.silent),
         **told,
-        "reach": {"territories": len(reached), "rows": rows - 1},
+        "reach": {"territories": len(reached), "rows": rows},
         "report": str(file),
     }
     return counts, well

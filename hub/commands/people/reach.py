@@ -169,51 +169,30 @@ def trend(
 @app.command("export", help=_("Write every figure of a period as tidy rows."))
 def export(
     output: Annotated[str, typer.Option("--output", "-o", metavar="FILE", help=_("Where to; - is standard output."))],
-    format: Annotated[str, typer.Option(help=_("csv."))] = "csv",  # noqa: A002 - the name of the option
+    format: Annotated[  # noqa: A002 - the name of the option
+        str | None, typer.Option(help=_("csv, xlsx, parquet or jsonl; by default as the name of the file ends."))
+    ] = None,
+    separator: Annotated[str, typer.Option(help=_("Of CSV: a comma or a semicolon."))] = ",",
+    bom: Annotated[bool, typer.Option("--bom", help=_("Of CSV: begin with a byte order mark, for Excel."))] = False,
     first: First = None,
     last: Last = None,
+    territory: Annotated[str | None, typer.Option(help=_("Only what counts for this territory."))] = None,
 ) -> None:
     """Write the export; a file is complete or not there."""
     import sys
 
     from hub.commands import client, terminal
+    from hub.commands.people import saving
 
-    here = client.require_login()
-    query = {"format": format, "from": first, "to": last}
-    with here.download("/reach/export", **query) as pieces:
+    here, kind = client.require_login(), saving.format_of(output, format)
+    query = {"format": kind, "from": first, "to": last, "territory": territory}
+    if kind == "csv":
+        query |= {"separator": separator, "bom": str(bom).lower()}
+    with here.download("/reach/export", **query) as download:
         if output == "-":
-            for piece in pieces:
-                sys.stdout.buffer.write(piece)
+            saving.pour(download, sys.stdout.buffer, header=kind == "csv", tell=None)
             sys.stdout.buffer.flush()
             return
-        rows = _write(output, pieces)
+        with terminal.counting(_("rows")) as tell:
+            rows = saving.save(download, output, header=kind == "csv", tell=tell)
     terminal.say(_("{file}: {count} rows.", file=output, count=rows))
-
-
-def _write(output: str, pieces: Any) -> int:
-    """Write beside, then rename; return the number of rows below the header."""
-    import os
-    import tempfile
-    from pathlib import Path
-
-    from hub.domain.errors import Invalid
-
-    target = Path(output)
-    lines = 0
-    try:
-        descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    except OSError as error:
-        raise Invalid(_("{file} cannot be written: {why}.", file=output, why=error.strerror)) from error
-    unfinished = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as out:
-            for piece in pieces:
-                out.write(piece)
-                lines += piece.count(b"\n")
-        unfinished.chmod(0o644)
-        unfinished.replace(target)
-    except OSError as error:
-        raise Invalid(_("{file} cannot be written: {why}.", file=output, why=error.strerror)) from error
-    finally:
-        unfinished.unlink(missing_ok=True)
-    return max(lines - 1, 0)

@@ -24,13 +24,13 @@ def print_report(
     from pathlib import Path
 
     from hub.commands import client, terminal
-    from hub.commands.people import reach
+    from hub.commands.people import saving
     from hub.domain.errors import Invalid
 
     format_ = Path(output).suffix.lower().removeprefix(".")
     if format_ not in {"pdf", "html"}:
         raise Invalid(_("Name a file that ends in .pdf or .html."), field="--output")
     query = {"format": format_, "from": first, "to": last, "territory": territory}
-    with client.require_login().download("/reach/print", **query) as pieces:
-        reach._write(output, pieces)
+    with client.require_login().download("/reach/print", **query) as download:
+        saving.save(download, output, header=False)
     terminal.say(_("{file} is written.", file=output))

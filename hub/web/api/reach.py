@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from functools import partial
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
-from sqlmodel import Session
 
-from hub.database import reading
 from hub.domain.account import AccountNetwork
-from hub.domain.errors import Invalid
-from hub.domain.person import Actor
 from hub.domain.post import Kind
-from hub.language import _
-from hub.services import cataloguing, exporting, geotargeting, reporting, trending
-from hub.services.reporting import By
+from hub.services import cataloguing, geotargeting, reporting, trending
+from hub.services.exporting import Format
+from hub.services.reporting import By, Frame
 from hub.services.trending import Step
 from hub.web.api.typed import HOME_ZONE, Answer, First, Last, period
 from hub.web.deps import Now, ReadDb, SignedIn, TheHub
+from hub.web.exports import MEDIA_TYPES, Wish, answer, require_territory
 from hub.web.problems import documented
-from hub.wiring import Hub
 
 router = APIRouter(prefix="/reach", tags=["reach"], responses=documented(401, 403))
 
@@ -32,9 +27,6 @@ Territory = Annotated[str | None, Query(max_length=8, description="Only what cou
 OfNetwork = Annotated[AccountNetwork | None, Query(description="Only this network.")]
 OfKind = Annotated[Kind | None, Query(description="Only posts of this kind.")]
 OfAccount = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Only this account, by its number.")]
-
-CHUNK: Final = 32 * 1024
-"""Characters sent at once."""
 
 
 @router.get("/report", summary="Reach over a period.")
@@ -56,7 +48,7 @@ def report(
     (`against` says why: no figure then, only a part of it, or another measure).
     """
     begin, end = period(first, last, usual=_four_weeks(now))
-    require_reportable(session, territory)
+    require_territory(session, territory)
     ask = partial(
         reporting.report,
         session,
@@ -106,7 +98,7 @@ def trend(
     did not tell has null for its value.
     """
     begin, end = period(first, last, usual=_four_weeks(now))
-    require_reportable(session, territory)
+    require_territory(session, territory)
     wanted = step or trending.fitting(begin, end)
     frame = reporting.Frame(begin, end, territory, account, kind, network)
     points = trending.steps(session, frame, wanted, by=person, keys=("area",) if by else ())
@@ -133,14 +125,6 @@ def trend(
     }
 
 
-def require_reportable(session: Session, territory: str | None) -> None:
-    """Raise Invalid for a territory that no report is about."""
-    if territory is not None and territory not in geotargeting.atlas(session):
-        raise Invalid(
-            _("Reports are by département or larger: give a code such as FR, R-53, A-14 or D-35."), field="territory"
-        )
-
-
 def _four_weeks(now: datetime) -> tuple[date, date]:
     today = now.astimezone(HOME_ZONE).date()
     return today - timedelta(days=27), today
@@ -150,7 +134,7 @@ def _four_weeks(now: datetime) -> tuple[date, date]:
     "/export",
     summary="Every figure of a period as tidy rows.",
     response_class=StreamingResponse,
-    responses={200: {"content": {"text/csv": {}}}},
+    responses={200: {"content": {media_type.split(";")[0]: {} for media_type in MEDIA_TYPES.values()}}},
 )
 def export(
     person: SignedIn,
@@ -158,26 +142,11 @@ def export(
     now: Now,
     first: First = None,
     last: Last = None,
-    format: Literal["csv"] = "csv",  # noqa: A002 - the name in the address
+    territory: Annotated[str | None, Query(max_length=8)] = None,
+    format: Format = Format.CSV,  # noqa: A002 - the name in the address
+    separator: Annotated[Literal[",", ";"], Query(description="Of CSV.")] = ",",
+    bom: Annotated[bool, Query(description="Of CSV: begin with a byte order mark, as Excel likes it.")] = False,
 ) -> StreamingResponse:
-    """Streamed, so that its size does not matter; the session stays open as long and only reads."""
+    """Streamed, so that its size does not matter; only a workbook holds no more than 1,048,575 rows."""
     begin, end = period(first, last, usual=_four_weeks(now))
-    name = f"relais-portee-{begin.isoformat()}-{end.isoformat()}.{format}"
-    return StreamingResponse(
-        csv_chunks(hub, person, begin, end),
-        media_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
-
-
-def csv_chunks(hub: Hub, person: Actor, begin: date, end: date, *, separator: str = ",") -> Iterator[str]:
-    """The export in pieces of a good size; the session stays open until the last one."""
-    with reading(hub.engine) as session:
-        waiting = ""
-        rows = exporting.export_rows(session, by=person, first=begin, last=end)
-        for line in exporting.csv_lines(rows, separator=separator):
-            waiting += line
-            if len(waiting) > CHUNK:
-                yield waiting
-                waiting = ""
-        yield waiting
+    return answer(hub, person, Frame(begin, end, territory), Wish(format, separator, bom))

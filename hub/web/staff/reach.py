@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from datetime import date
-from itertools import chain
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request, Response
@@ -12,14 +11,16 @@ from fastapi.responses import StreamingResponse
 
 from hub.domain.account import NETWORK_NAMES, AccountNetwork
 from hub.domain.clock import place_of
+from hub.domain.errors import Invalid
 from hub.domain.post import KIND_NAMES
 from hub.language import _
 from hub.services import geotargeting
-from hub.services.reporting import PROVENANCE_NAMES, UNIT_NAMES
+from hub.services.exporting import Format
+from hub.services.reporting import PROVENANCE_NAMES, UNIT_NAMES, Frame
 from hub.web import charts
-from hub.web.api.reach import csv_chunks
 from hub.web.api.typed import period
 from hub.web.deps import Now, ReadDb, TheHub
+from hub.web.exports import Wish, answer
 from hub.web.pages import page, query
 from hub.web.staff import reach_asked as asking
 from hub.web.staff import reach_lines as lining
@@ -73,20 +74,31 @@ def show(
     )
 
 
+WISHES: Final[Mapping[str, Wish]] = {
+    "csv": Wish(),
+    "excel": Wish(separator=";", bom=True),
+    "xlsx": Wish(Format.XLSX),
+    "parquet": Wish(Format.PARQUET),
+    "jsonl": Wish(Format.JSONL),
+}
+"""What the export may be: word of the address → form. `excel` is the CSV that French spreadsheets open at once."""
+
+
 @router.get("/portee/export")
 def export(
-    visit: Inside, hub: TheHub, now: Now, du: date | None = None, au: date | None = None, forme: Typed = ""
+    visit: Inside,
+    hub: TheHub,
+    now: Now,
+    du: date | None = None,
+    au: date | None = None,
+    territoire: Typed = "",
+    forme: Typed = "",
 ) -> StreamingResponse:
-    """Every figure of a period, one per row, as it comes; `forme=excel` is what French spreadsheets open at once."""
+    """Every figure of a period, one per row, as it comes."""
+    if forme and forme not in WISHES:
+        raise Invalid(_("Choose one of: {expected}.", expected=", ".join(WISHES)), field="forme")
     begin, end = period(du, au, usual=presets(now)["4-semaines"])
-    excel = forme == "excel"
-    pieces: Iterator[str] = csv_chunks(hub, visit.actor, begin, end, separator=";" if excel else ",")
-    name = f"relais-portee-{begin.isoformat()}-{end.isoformat()}.csv"
-    return StreamingResponse(
-        chain(["\ufeff"], pieces) if excel else pieces,
-        media_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
+    return answer(hub, visit.actor, Frame(begin, end, territoire or None), WISHES[forme or "csv"])
 
 
 def _overview(view: Overview) -> dict[str, Any]:
