@@ -22,7 +22,7 @@ log = logging.getLogger("relais.printing")
 NAMES: Final = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 """What Chromium is called on different machines; the one without windows first, which has the least to do."""
 
-PATIENCE: Final = 45.0
+PATIENCE: Final = 25.0
 """Seconds that one PDF may take, and that somebody waits for the one before."""
 
 INSTEAD: Final = N_("Take the report as HTML instead, open it in a browser and print it from there.")

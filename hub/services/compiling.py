@@ -137,7 +137,7 @@ def compile_report(
         breaks=[one for one in catalogue.breaks(first, last) if any(told.network == one.network for told in whole)],
         version=catalogue.version,
         young=population,
-        sources=sorted({one.source for one in young.values()}),
+        sources=_sources([population], [young.get(line.code) for one in rankings for line in one.lines]),
     )
 
 
@@ -164,6 +164,10 @@ def _names(land: Atlas, own: Iterable[str]) -> str:
 def _whole_rate(one: Told, population: Population | None, *, near: bool) -> float | None:
     """A rate of the whole: of what holds several académies, an unlimited post's only, since others reach a part."""
     return nearing.per_thousand(one, population) if near or one.provenance is Provenance.NATIONAL else None
+
+
+def _sources(*several: Sequence[Population | None]) -> list[str]:
+    return sorted({one.source for some in several for one in some if one is not None})
 
 
 # --- Step by step -------------------------------------------------------------------------------------------
@@ -229,12 +233,13 @@ def _posts(session: Session, frame: Frame, *, by: Actor) -> list[Listed]:
 def used(catalogue: Catalogue, several: Iterable[Told], first: date, last: date) -> list[Metric]:
     """The metrics that these figures were counted by, at any time of a period."""
     kinds = {(one.network, unit) for one in several for unit in one.cells}
-    return [
+    found = [
         one
         for one in catalogue.metrics
         if one.counted and one.subject is Subject.POST and (one.network.value, one.unit) in kinds
         if one.valid_from <= last and (one.valid_until is None or one.valid_until > first)
     ]
+    return sorted(found, key=lambda one: (one.network, list(Unit).index(one.unit), one.valid_from, one.name))
 
 
 def is_own(unit: Unit, provenance: Provenance) -> bool:

@@ -14,7 +14,7 @@ from hub.domain.account import Account
 from hub.domain.delivery import Provenance
 from hub.domain.metric import Catalogue, Subject
 from hub.domain.person import Actor
-from hub.domain.population import Cohort, Population, can_rate
+from hub.domain.population import Cohort, Population
 from hub.domain.reach import PageFigure, Reached, Unit
 from hub.services import cataloguing, curving, populating, reporting, rolling
 from hub.services.curving import Against
@@ -115,9 +115,7 @@ def main_unit(network: str) -> Unit:
 def per_thousand(one: Told, young: Population | None) -> float | None:
     """People reached per 1,000 of a population; None where nobody knows, or where it would say nothing."""
     cell = one.cells.get(Unit.PEOPLE)
-    if young is None or young.number <= 0 or cell is None or cell.value is None:
-        return None
-    return cell.value * 1000 / young.number if can_rate(Unit.PEOPLE, one.provenance) else None
+    return populating.rate(cell.value if cell else None, Unit.PEOPLE, one.provenance, young)
 
 
 def near(session: Session, area: str, *, by: Actor, today: date) -> Nearby:

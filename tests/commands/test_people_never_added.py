@@ -102,7 +102,7 @@ def of_services(desk: Desk) -> Outputs:
             for order in By
         }
         whole = reporting.told(session, reporting.Frame(FIRST, LAST), by=by)
-        days = reporting.daily(session, reporting.Frame(FIRST, LAST), by=by)
+        days = reporting.over_time(session, reporting.Frame(FIRST, LAST), reporting.Span.DAY, by=by)
         rows = exporting.export_rows(session, by=by, first=FIRST, last=LAST)
         export = "".join(exporting.csv_lines(rows, separator=";"))
     return {**told, "in one": str(whole), "by day": str(days), "export": export}
@@ -115,6 +115,8 @@ def of_the_api(desk: Desk, url: str) -> Outputs:
         *(f"/reach/report?by={order}&{DAYS}" for order in By),
         f"/reach/report?territory=A-14&{DAYS}",
         f"/reach/export?format=csv&{DAYS}",
+        f"/reach/print?{DAYS}",
+        f"/reach/print?territory=A-14&{DAYS}",
         *(f"/posts/{number}" for number in range(1, 5)),
         *(f"/deliveries/{number}" for number in range(1, 6)),
         "/deliveries",
@@ -129,6 +131,8 @@ def of_the_pages(desk: Desk, url: str) -> Outputs:
     paths = [
         *(f"/equipe/portee?par={order}" for order in ORDERS.values()),
         "/equipe/portee/export",
+        "/equipe/portee/rapport",
+        "/equipe/portee/rapport?territoire=A-14",
         "/equipe",
         "/equipe/publications",
         *(f"/equipe/publications/{number}" for number in range(1, 5)),
@@ -151,6 +155,7 @@ def of_commands(relais: Relais) -> Outputs:
         *(("reach", "report", "--by", order.value, *days) for order in By),
         ("reach", "report", "--json", *days),
         ("reach", "export", "-o", "reach.csv", *days),
+        ("reach", "print", "-o", "paper.html", *days),
         ("post", "show", "4"),
         ("delivery", "show", "1"),
     ]
@@ -159,7 +164,7 @@ def of_commands(relais: Relais) -> Outputs:
         ran = relais(*words)
         assert ran.code == 0, ran.err
         told[" ".join(words)] = ran.out
-    return told | {"reach.csv": Path("reach.csv").read_text(encoding="utf-8")}
+    return told | {name: Path(name).read_text(encoding="utf-8") for name in ("reach.csv", "paper.html")}
 
 
 def _well(answer: httpx.Response) -> httpx.Response:
@@ -179,6 +184,9 @@ def test_no_way_out_tells_a_sum_of_people(
     assert len(reports) == 20
     assert [name for name in reports if OWN[0] not in told[name]] == []
     exports = ["export", f"/reach/export?format=csv&{DAYS}", "/equipe/portee/export", "reach.csv"]
+    papers = [name for name in told if "print?" in name or "rapport" in name or name == "paper.html"]
+    assert len(papers) == 5
+    assert [name for name in papers if OWN[0] not in told[name]] == []
     assert [name for name in exports if not told[name] >= {*OWN, *SIBLINGS}] == []
 
 

@@ -77,13 +77,9 @@ def visit(desk: Desk, delivery: Delivery, territory: str, unit: Unit, number: in
 
 def posted(desk: Desk, on: str, people: int | None, by: str = "animator", **typed: Any) -> Delivery:
     """A post that went out on a day at noon, and of which a network told so many people and views after a week."""
-    [made] = published(desk, by, **({"text": f"Le {on}"} | typed))
-    desk.move(made.id, sent_at=datetime.fromisoformat(f"{on}T12:00+00:00"))
-    [delivery] = desk.deliveries(made.post_id)
-    with writing(desk.stage.hub.engine) as session:
-        rolling.enter(session, delivery)
-    assert delivery.sent_at is not None
-    read(desk, delivery, delivery.sent_at + SLOTS[4], **{PEOPLE: people, VIEWS: people})
+    noon = datetime.fromisoformat(f"{on}T12:00+00:00")
+    [delivery] = sent(desk, desk.approved(by, **({"text": f"Le {on}"} | typed)), noon)
+    read(desk, delivery, noon + SLOTS[4], **{PEOPLE: people, VIEWS: people})
     return delivery
 
 

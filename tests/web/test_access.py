@@ -44,6 +44,7 @@ TABLE: dict[tuple[str, str], tuple[object, ...]] = {
     ("GET", "/reach/report"): EVERYBODY,
     ("GET", "/reach/trend"): EVERYBODY,
     ("GET", "/reach/export"): EVERYBODY,
+    ("GET", "/reach/print"): EVERYBODY,
     ("DELETE", "/tokens/current"): EVERYBODY,
 }
 """The post is the animator's, for a part of A-14; the stranger is animator of another académie."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from sqlmodel import select
 
 from hub.database import writing
 from hub.domain.metric import Metric, Origin
@@ -169,9 +170,9 @@ def test_young_people_are_told_with_who_counted_them(browse: Browse, desk: Desk)
 def test_a_broken_series_is_told(browse: Browse, desk: Desk) -> None:
     posted(desk, "2026-11-03", 200)
     with writing(desk.stage.hub.engine) as session:
-        shipped = cataloguing.shipped()
-        session.add_all(shipped)
-        [old] = [one for one in shipped if one.name == PEOPLE]
+        if not session.exec(select(Metric)).first():
+            session.add_all(cataloguing.shipped())
+        old = session.exec(select(Metric).where(Metric.name == PEOPLE)).one()
         fresh = old.model_dump(exclude={"id"}) | {
             "name": "people_anew",
             "valid_from": old.valid_from.replace(year=2026, month=11, day=20),
