@@ -423,6 +423,17 @@ class Deadline:
         return self.left <= 0
 
 
+LARGEST: Final = 2**31 - 1
+"""A greater number is no count of ours: databases would stumble over it."""
+
+
+def whole(value: object) -> int | None:
+    """A count as a network gives it; None for whatever is no whole number, or absurd."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    return value if abs(value) <= LARGEST else None
+
+
 _URL = re.compile(r"https?://\S+", re.IGNORECASE)
 _SPACE = re.compile(r"\s+")
 

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from channels.base import AskedOfPage, PageFigure
+from channels.base import AskedOfPage, PageFigure, whole
 from channels.facebook_reading import moment
 
 ZONE: Final = ZoneInfo("America/Los_Angeles")
@@ -65,8 +65,8 @@ def total(entry: Mapping[str, Any]) -> int | None:
         return None
     value = values[-1].get("value")
     if isinstance(value, dict):
-        return sum(part for part in value.values() if isinstance(part, int))
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+        return whole(sum(part for part in value.values() if isinstance(part, int)))
+    return whole(value)
 
 
 def by_day(asked: AskedOfPage, entry: Mapping[str, Any], window: Window, why: str) -> Iterator[PageFigure]:
@@ -77,9 +77,9 @@ def by_day(asked: AskedOfPage, entry: Mapping[str, Any], window: Window, why: st
         value = told.get(day)
         if isinstance(value, dict) and value:
             for name in sorted(value):
-                yield asked.told(day, _whole(value[name]), why, dimension=str(name))
+                yield asked.told(day, whole(value[name]), why, dimension=str(name))
         else:
-            yield asked.told(day, _whole(value), why)
+            yield asked.told(day, whole(value), why)
 
 
 def _days(values: list[Any]) -> Iterator[tuple[date, Any]]:
@@ -88,7 +88,3 @@ def _days(values: list[Any]) -> Iterator[tuple[date, Any]]:
         ended = moment(one.get("end_time")) if isinstance(one, dict) else None
         if ended is not None:
             yield (ended.astimezone(ZONE) - timedelta(hours=12)).date(), one.get("value")
-
-
-def _whole(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None

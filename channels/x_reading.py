@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from twitter_text import extract_urls_with_indices
 
-from channels.base import Asked, AskedOfPage, Figure, Message, PageFigure, normalised
+from channels.base import Asked, AskedOfPage, Figure, Message, PageFigure, normalised, whole
 
 EPOCH_MS: Final = 1288834974657
 """X counts its ids from this moment."""
@@ -93,8 +93,8 @@ def refusals(errors: Iterable[Any]) -> dict[str, str]:
 def _count(holder: Mapping[str, Any] | None, field: str, name: str) -> int | None:
     given = (holder or {}).get(field)
     counters = given if isinstance(given, dict) else {}
-    values = (counters.get(one) for one in (name, *OTHER_NAMES.get(name, ())))
-    return next((value for value in values if isinstance(value, int) and not isinstance(value, bool)), None)
+    values = (whole(counters.get(one)) for one in (name, *OTHER_NAMES.get(name, ())))
+    return next((value for value in values if value is not None), None)
 
 
 def _links(post: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import insert
 from sqlalchemy import select as sa_select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, func, select
 
 from channels import MOMENT, AskedOfPage, ChannelError, PageFigure, Refused, Throttled, Unauthorized
+from hub import bulk
 from hub.domain.account import Account
 from hub.domain.delivery import Patience
 from hub.domain.reach import BUDGET, PagePlan, PageSample, Unit, next_page_reading, page_days
@@ -25,6 +24,10 @@ MOST: Final = 200
 """Accounts that are read in one go."""
 
 LONGEST_NAME: Final = 200
+
+KEYS: Final = ("account_id", "metric", "period", "dimension", "day")
+SAMPLE: Final = (*KEYS, "unit", "value", "missing", "read_on", "read_at")
+FIGURE: Final = (*KEYS, "unit", "value", "missing", "first_read_at", "last_read_at")
 
 Key = tuple[str, str, str, date]
 """Metric, period, dimension and day: what tells the figures of a page apart."""
@@ -93,18 +96,13 @@ def _plan_new(session: Session, at: datetime) -> None:
     planned = select(PagePlan.account_id)
     fresh = session.exec(select(Account.id).where(col(Account.id).not_in(planned))).all()
     if fresh:
-        statement: Any = _inserting(session)(PagePlan)
-        rows = [{"account_id": number, "next_at": at} for number in fresh]
-        session.connection().execute(statement.on_conflict_do_nothing(index_elements=["account_id"]), rows)
+        rows = [(number, bulk.moments(session)[at]) for number in fresh]
+        bulk.put(session, PagePlan, ("account_id", "next_at"), rows, keys=("account_id",), renew=False)
 
 
 def _days(session: Session, account_id: int, at: datetime) -> tuple[date, date]:
     last = select(func.max(Kept.day)).where(Kept.account_id == account_id, Kept.period != MOMENT)
     return page_days(session.exec(last).one(), at)
-
-
-def _inserting(session: Session) -> Any:
-    return postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
 
 
 # --- What was read --------------------------------------------------------------------------------------------
@@ -161,18 +159,17 @@ def _keep(session: Session, reading: PageReading, figures: Iterable[PageFigure],
     present = _present(session, account_id, read_on)
     fresh = {key: figure for key, figure in read.items() if key not in present}
     newest = _newest(session, account_id, min(days), max(days))
+    moments = bulk.moments(session)
     samples, rows = [], []
     for key, figure in fresh.items():
-        unit = Unit(figure.unit.value)
-        where = {"account_id": account_id, **dict(zip(("metric", "period", "dimension", "day"), key, strict=True))}
-        told = {"unit": unit, "value": figure.value, "missing": figure.missing}
-        samples.append({**where, **told, "read_on": read_on, "read_at": at})
-        now = Newest(figure.metric, unit, figure.value, figure.missing, at, at)
-        rows.append({**where, **rolling.later(newest.get(key), now)._asdict()})
-    if fresh:
-        connection = session.connection()
-        connection.execute(insert(PageSample), samples)
-        connection.execute(_keeping(session), rows)
+        metric, period, part, day = key
+        where = (account_id, metric, period, part, day.isoformat(), figure.unit.value)
+        samples.append((*where, figure.value, figure.missing, read_on.isoformat(), moments[at]))
+        now = Newest(metric, Unit(figure.unit.value), figure.value, figure.missing, at, at)
+        one = rolling.later(newest.get(key), now)
+        rows.append((*where, one.value, one.missing, moments[one.first_read_at], moments[one.last_read_at]))
+    bulk.put(session, PageSample, SAMPLE, samples, keys=(*KEYS, "read_on"), renew=False)
+    bulk.put(session, Kept, FIGURE, rows, keys=KEYS, renew=True)
     return len(fresh)
 
 
@@ -193,10 +190,3 @@ def _newest(session: Session, account_id: int, first: date, last: date) -> Mappi
         )
         for one in session.exec(query)
     }
-
-
-def _keeping(session: Session) -> Any:
-    keys: Sequence[str] = ["account_id", "metric", "period", "dimension", "day"]
-    statement: Any = _inserting(session)(Kept)
-    same = {one.name: one for one in statement.excluded if one.name not in keys}
-    return statement.on_conflict_do_update(index_elements=keys, set_=same)

@@ -1045,7 +1045,7 @@ def test_a_deleted_post_has_no_figures_at_all(page: PageStage) -> None:
     assert list(page.channel.figures([gone, kept], OF_FACEBOOK).by_post) == [kept.remote_id]
 
 
-@pytest.mark.parametrize("value", [None, True, "12", [1], 1.5])
+@pytest.mark.parametrize("value", [None, True, "12", [1], 1.5, 2**31, {"like": 2**31}])
 def test_a_value_that_is_no_whole_number_is_missing(page: PageStage, value: Any) -> None:
     receipt = page.publish(HELLO)
     entry = {"name": "post_clicks", "period": "lifetime", "values": [{"value": value}]}
