@@ -424,9 +424,10 @@ def test_the_whole_road_is_walked_from_the_command_line(typing: As, stage: Stage
     assert "10/11/2026 18:01:00 Europe/Paris" in story.out
     assert "A-14" in report.out
     assert "—" in report.out
-    assert export.out == "reach.csv: 2 rows.\n"
+    assert export.out == "reach.csv: 3 rows.\n"
     with Path("reach.csv").open(encoding="utf-8", newline="") as file:
-        assert [row["value"] for row in csv.DictReader(file)] == ["", ""]
+        told = {(row["network"], row["metric"]): row["value"] for row in csv.DictReader(file)}
+    assert told == {("facebook", ""): "", ("portal", "portal_clicks"): "0", ("portal", "portal_views"): "0"}
     assert list(Path().iterdir()) == [Path("reach.csv")]
 
 
