@@ -14,12 +14,13 @@ import pytest
 from sqlalchemy import Engine
 
 from hub.database import reading
-from hub.services import exporting, reporting
+from hub.services import reporting
 from hub.services.reporting import By
 from hub.web.app import create_app
 from tests.commands.conftest import Relais
 from tests.services.counting import PEOPLE, published, read
 from tests.services.desk import Desk
+from tests.services.taking import written
 from tests.stage import Stage, build_stage, serving
 from tests.web.conftest import Browser
 
@@ -103,8 +104,7 @@ def of_services(desk: Desk) -> Outputs:
         }
         whole = reporting.told(session, reporting.Frame(FIRST, LAST), by=by)
         days = reporting.over_time(session, reporting.Frame(FIRST, LAST), reporting.Span.DAY, by=by)
-        rows = exporting.export_rows(session, by=by, first=FIRST, last=LAST)
-        export = "".join(exporting.csv_lines(rows, separator=";"))
+    export = written(desk, separator=";")
     return {**told, "in one": str(whole), "by day": str(days), "export": export}
 
 
