@@ -222,3 +222,17 @@ def test_counting_that_was_stopped_is_made_up_for_by_init(relais: Relais, engine
     assert (stopped.code, before) == (130, WHOLE)
     assert made_up.out == "Reports were counted again. 3 deliveries were put right.\n"
     assert people(engine) == dict.fromkeys(WHOLE)
+
+
+def test_the_doctor_says_when_reports_do_not_know_all(relais: Relais, engine: Engine, desk: Desk):
+    def said() -> bool:
+        return "! Reports do not tell all that was read: “relais figures rebuild” counts it again." in (
+            relais("doctor").out.splitlines()
+        )
+
+    before = said()
+    spoil(engine, 1)
+    meanwhile = said()
+    relais("figures", "rebuild")
+
+    assert (before, meanwhile, said()) == (False, True, False)

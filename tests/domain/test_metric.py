@@ -18,7 +18,7 @@ CHANGE = date(2026, 6, 1)
 
 def metric(name: str, **rest: Any) -> Metric:
     """A figure of posts on Facebook."""
-    usual = {
+    usual: dict[str, Any] = {
         "network": AccountNetwork.FACEBOOK, "subject": Subject.POST, "name": name, "unit": Unit.VIEWS,
         "additive": True, "counted": True, "valid_from": date(2010, 1, 1), "definition": "d", "definition_en": "d",
     }  # fmt: skip

@@ -115,7 +115,7 @@ def test_a_figure_beats_none_and_a_younger_one_an_older_one_even_when_it_is_lowe
 
 def metric(name: str, unit: Unit, **rest: Any) -> Metric:
     """A row of a catalogue."""
-    usual = {
+    usual: dict[str, Any] = {
         "network": AccountNetwork.FACEBOOK, "subject": Subject.POST, "name": name, "unit": unit,
         "additive": unit in ADDITIVE, "counted": True, "valid_from": date(2010, 1, 1), "definition": name,
         "definition_en": name,
@@ -202,7 +202,7 @@ def happen(session: Session, deliveries: list[Delivery], what: tuple[Any, ...]) 
     match what:
         case ("read", number, slot, hour, values):
             one = deliveries[number % len(deliveries)]
-            network = session.exec(select(Account.network).where(Account.id == one.account_id)).one()
+            network = AccountNetwork(session.exec(select(Account.network).where(Account.id == one.account_id)).one())
             if network is AccountNetwork.PORTAL:
                 return
             read_at = READ + timedelta(hours=hour)
