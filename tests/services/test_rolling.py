@@ -23,7 +23,7 @@ from hub.domain.audit import AuditEntry
 from hub.domain.delivery import Delivery, DeliveryState, Provenance
 from hub.domain.errors import Invalid, NotFound
 from hub.domain.metric import Catalogue, Metric, Subject
-from hub.domain.reach import ADDITIVE, SLOTS, How, Reached, ReachFigure, Sample, Unit, Visit
+from hub.domain.reach import ADDITIVE, SLOTS, How, Reached, ReachedDay, ReachFigure, Sample, Unit, Visit
 from hub.domain.territory import Atlas, Level, Territory
 from hub.services import cataloguing, geotargeting, measuring, reporting, rolling
 from hub.services.reporting import Frame, Span, Told
@@ -47,6 +47,8 @@ def proof(desk: Desk, *, mend: bool = False) -> Proof:
         catalogue = cataloguing.catalogue(session)
         for span in rolling.pages(session):
             rolling.prove(session, span, found, catalogue=catalogue, mend=mend)
+        for first, last in list(rolling.months(session)):
+            rolling.prove_days(session, first, last, found, mend=mend)
     return found
 
 
@@ -55,7 +57,8 @@ def kept(desk: Desk) -> list[dict[str, Any]]:
     with reading(desk.stage.hub.engine) as session:
         rows = [one.model_dump() for one in session.exec(select(Reached))]
         figures = [one.model_dump() for one in session.exec(select(ReachFigure))]
-    return sorted(rows + figures, key=repr)
+        days = [one.model_dump() for one in session.exec(select(ReachedDay))]
+    return sorted(rows + figures + days, key=repr)
 
 
 def row(desk: Desk, delivery: Delivery, territory: str | None = None) -> Reached:
@@ -225,7 +228,7 @@ def happen(session: Session, deliveries: list[Delivery], what: tuple[Any, ...]) 
 
 def anew(session: Session, deliveries: list[Delivery]) -> None:
     """Nothing was read of these yet."""
-    for thing in (Sample, ReachFigure, Reached, Visit):
+    for thing in (Sample, ReachFigure, Reached, ReachedDay, Visit):
         session.execute(delete(thing))
     for one in deliveries:
         there = session.get(Delivery, one.id)
@@ -245,11 +248,11 @@ def test_the_roll_up_equals_the_readings_after_whatever_happened(desk: Desk, del
 
     found, before = proof(desk), kept(desk)
     with writing(desk.stage.hub.engine) as session:
-        for thing in (Reached, ReachFigure):
+        for thing in (Reached, ReachFigure, ReachedDay):
             session.execute(delete(thing))
     mended = proof(desk, mend=True)
 
-    assert (found.deliveries, found.differing) == (len(deliveries), [])
+    assert (found.deliveries, found.differing, found.differing_days) == (len(deliveries), [], [])
     assert mended.differing == sorted(one.id for one in deliveries)
     assert kept(desk) == before
 
@@ -274,7 +277,7 @@ def test_what_was_spoiled_is_found_named_and_mended(desk: Desk, deliveries):
     spoiled = sorted(deliveries[number].id or 0 for number in (0, 1, 2, -1))
     assert (found.differing, found.samples) == (spoiled, 3)
     assert kept(desk) == right
-    assert proof(desk).differing == []
+    assert proof(desk).holds
 
 
 def test_figures_of_what_is_not_out_are_taken_away(desk: Desk, deliveries):
