@@ -198,7 +198,7 @@ def half(desk: Desk, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Desk:
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
 def test_a_stream_that_breaks_off_has_no_end_and_clients_notice(half: Desk, ask: Ask, kind: str, encoding: str):
     headers = {"Authorization": f"Bearer {ask.stage.tokens['analyst']}", "Accept-Encoding": encoding}
-    pieces = []
+    pieces: list[bytes] = []
 
     with ask.client.stream(
         "GET", "/api/v1/reach/export", params=NOVEMBER | {"format": kind}, headers=headers
