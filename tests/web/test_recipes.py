@@ -112,9 +112,7 @@ def test_on_which_day_of_the_week_posts_are_seen_most(export: Path):
     for post in POSTS:
         if post.views is not None:
             seen[post.on.isoweekday()].append(post.views)
-    usual = sorted(
-        ((median(values), day, len(values)) for day, values in seen.items()), key=lambda one: (-one[0], one[1])
-    )
+    usual = sorted((-median(values), day, len(values)) for day, values in seen.items())
 
     told = answer(export, "On which day of the week are posts seen most?")
 
