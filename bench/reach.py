@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from statistics import median
@@ -18,7 +18,8 @@ from typing import Any, Final
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
-from sqlalchemy import Engine, text
+from fastapi.testclient import TestClient
+from sqlalchemy import Engine, event, text
 from sqlmodel import Session, insert, select
 
 from hub import bulk
@@ -30,7 +31,10 @@ from hub.domain.person import Actor, HeldRole, Person, RoleKind
 from hub.domain.post import Approval, Kind, Post, PostState
 from hub.domain.reach import SLOTS, Reached, ReachFigure, Sample, Unit, monday
 from hub.domain.territory import Level, Territory
-from hub.services import importing, measuring, reporting, rolling
+from hub.services import importing, joining, measuring, reporting, rolling, visiting
+from hub.settings import Settings
+from hub.web.app import create_app
+from hub.wiring import wire
 from tests import postgresql
 
 TURNS: Final = 5
@@ -279,6 +283,61 @@ def insert_bare(engine: Engine, deliveries: Sequence[int], total: int) -> float:
     return sum(map(len, rows)) / (perf_counter() - began)
 
 
+# --- The page -----------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def browser(engine: Engine, home: Path) -> Iterator[Callable[[], float]]:
+    """A signed-in analyst who opens the reach page of a year; it answers the seconds that this took."""
+    now = datetime(FIRST.year + 3, FIRST.month, FIRST.day, 12, tzinfo=UTC)
+    with writing(engine) as session:
+        joining.give_role(session, 1, RoleKind.ANALYST, "FR", by="operator", at=now)
+        cookie = visiting.enter(session, 1, device="bench", at=now)
+    hub = replace(wire(Settings(home=home), engine=engine), now=lambda: now)
+    with TestClient(create_app(hub), cookies={"relais": cookie}, headers={"Accept-Language": "fr"}) as client:
+
+        def ask() -> float:
+            began = perf_counter()
+            answer = client.get(f"/equipe/portee?du={FIRST.year + 2}-11-01&au={FIRST.year + 3}-10-31")
+            assert answer.status_code == 200, answer.text[:300]
+            return perf_counter() - began
+
+        yield ask
+
+
+def queries_of(engine: Engine, ask: Callable[[], float]) -> list[tuple[str, Any]]:
+    """What the page asks the database."""
+    asked: list[tuple[str, Any]] = []
+
+    def listen(_connection: object, _cursor: object, statement: str, parameters: Any, *_rest: object) -> None:
+        if statement.startswith(("SELECT", "WITH")):
+            asked.append((statement, parameters))
+
+    event.listen(engine, "before_cursor_execute", listen)
+    ask()
+    event.remove(engine, "before_cursor_execute", listen)
+    return asked
+
+
+def alone(engine: Engine, asked: Sequence[tuple[str, Any]]) -> float:
+    """Seconds that the same questions take the driver, rows fetched and thrown away."""
+    with engine.connect() as connection:
+        cursor = connection.connection.cursor()
+        began = perf_counter()
+        for statement, parameters in asked:
+            cursor.execute(statement, parameters)
+            cursor.fetchall()
+        return perf_counter() - began
+
+
+def _page(engine: Engine, name: str, folder: Path, turns: int) -> str:
+    with browser(engine, folder) as ask:
+        asked = queries_of(engine, ask)
+        pages = [ask() for _turn in range(turns)]
+        bare = [alone(engine, asked) for _turn in range(turns)]
+    return ratio(f"{name}: the reach page of a year / its {len(asked)} queries alone", pages, bare, 1.5, least=False)
+
+
 # --- In turns -----------------------------------------------------------------------------------------------------
 
 
@@ -352,6 +411,7 @@ def _on(name: str, url: str, folder: Path, deliveries: int, turns: int) -> list[
     told.append(
         ratio(f"{name}: the same, roll-up / DuckDB over Parquet of the raw samples", ours, duck, 1, least=False)
     )
+    told.append(_page(engine, name, folder, turns))
     told += _ingest(engine, name, country, deliveries, turns)
     told.append(_flat(engine, name, folder, country, deliveries, turns))
     engine.dispose()
