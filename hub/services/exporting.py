@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from functools import lru_cache
-from itertools import groupby
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
@@ -291,10 +291,25 @@ _READ: Final = (
 )
 
 
-def _read(session: Session, deliveries: Sequence[int]) -> Mapping[int, list[Figure]]:
-    """What networks told of several deliveries."""
-    found = _bare(session.connection().execute(_READ, {"the_deliveries": deliveries}))
-    return {number: list(some) for number, some in groupby(found, _DELIVERY)}
+class _Read:
+    """What networks told of several deliveries: one list, and where in it each of them lies."""
+
+    def __init__(self, figures: Sequence[Figure]) -> None:
+        self._figures = figures
+        self._places: dict[int, tuple[int, int]] = {}
+        begin = 0
+        for delivery_id, number in Counter(map(_DELIVERY, figures)).items():
+            self._places[delivery_id] = (begin, begin + number)
+            begin += number
+
+    def of(self, delivery_id: int) -> Sequence[Figure]:
+        """The figures of one delivery, by name; none of one that was not read yet."""
+        begin, end = self._places.get(delivery_id, (0, 0))
+        return self._figures[begin:end]
+
+
+def _read(session: Session, deliveries: Sequence[int]) -> _Read:
+    return _Read(_bare(session.connection().execute(_READ, {"the_deliveries": deliveries})))
 
 
 _DELIVERY: Final = itemgetter(6)
@@ -330,7 +345,7 @@ def _learn(session: Session, plan: Plan, codes: Collection[str]) -> None:
             plan.places[code] = (name, str(level))
 
 
-def _entry(plan: Plan, row: Sequence[Any], read: Mapping[int, list[Figure]]) -> Entry:
+def _entry(plan: Plan, row: Sequence[Any], read: _Read) -> Entry:
     day, delivery_id, code, post_id, kind, account_id, network, provenance, views, clicks, arrivals = row
     name, level = plan.places[code]
     day = _day(day)
@@ -339,12 +354,12 @@ def _entry(plan: Plan, row: Sequence[Any], read: Mapping[int, list[Figure]]) -> 
     if provenance == _PORTAL:
         ours = (("portal_clicks", Unit.CLICKS, clicks), ("portal_views", Unit.VIEWS, views))
         return head, [_ours(*one) for one in ours if one[2] is not None]
-    figures = read.get(delivery_id)
-    if figures is None:
+    figures = read.of(delivery_id)
+    if not figures:
         first = FIRST_TOLD.get(network, Unit.VIEWS)
         figures = [(None, first.value, None, NOT_READ, None, None, delivery_id)]
     if arrivals is not None:
-        figures.append(_ours("link_arrivals", Unit.ARRIVALS, arrivals))
+        figures = [*figures, _ours("link_arrivals", Unit.ARRIVALS, arrivals)]
     return head, figures
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from hub.services.exporting import COLUMNS, Entry, Head, moment_text
+from hub.services.exporting import COLUMNS, Entry, moment_text
 
 LINES: Final = 500
 """About how many lines are handed over at once."""
@@ -25,6 +25,13 @@ def harmless(text: str) -> str:
     One that begins so already gets one more: to read it back, take one apostrophe off.
     """
     return "'" + text if text.lstrip("'").startswith(FORMULA) else text
+
+
+WORDS: Final = (
+    "day", "territory", "territory_name", "level", "account", "network", "kind", "metric", "missing", "provenance",
+    "limited",
+)  # fmt: skip
+"""Columns of which there are few different cells, each of them written once."""
 
 
 @dataclass(frozen=True)
@@ -85,44 +92,37 @@ class _Cells(dict[Any, str]):
 
 def _pieces(entries: Iterable[Entry], version: str, hand: Hand) -> Iterator[str]:
     """The lines of all entries. What several rows have in common is written once: there may be millions."""
-    cells = {column: _Cells(hand, column) for column in COLUMNS}
-    metrics, missings, units = cells["metric"], cells["missing"], _Cells(hand, "unit", hand.name("value"))
-    between, nothing = hand.between, hand.nothing
+    days, territories, names, levels, accounts, networks, kinds, metrics, missings, provenances, limits = (
+        _Cells(hand, column) for column in WORDS
+    )
+    units = _Cells(hand, "unit", hand.name("value"))
+    post, delivery, between, nothing = hand.name("post"), hand.name("delivery"), hand.between, hand.nothing
     tail = between + hand.cell("catalogue_version", version) + hand.end
+    unread = hand.cell("first_read", None) + between + hand.cell("last_read", None) + tail
+    opening, middle, closing = f'{hand.name("first_read")}"', f'"{between}{hand.name("last_read")}"', f'"{tail}'
     lines: list[str] = []
+    write = lines.append
     for head, figures in entries:
-        before = _before(head, cells, hand)
-        marks = cells["provenance"][head.provenance] + cells["limited"][head.limited]
+        day, territory, name, level, account, network, post_id, delivery_id, kind, provenance, limited = head
+        before = (
+            f"{hand.begin}{days[day]}{territories[territory]}{names[name]}{levels[level]}{accounts[account]}"
+            f"{networks[network]}{post}{nothing if post_id is None else post_id}{between}"
+            f"{delivery}{nothing if delivery_id is None else delivery_id}{between}{kinds[kind]}"
+        )
+        marks = provenances[provenance] + limits[limited]
         read_first = read_last = after = told = ""
         for metric, unit, value, missing, first, last, _delivery in figures:
             if not told or first != read_first or last != read_last:
                 read_first, read_last = first, last
-                after = marks + _read(first, last, hand) + tail
-                told = between + missings[None] + after
+                read = f"{opening}{moment_text(first)}{middle}{moment_text(last)}{closing}" if first else unread
+                after = marks + read
+                told = f"{between}{missings[None]}{after}"
             if value is None:
-                lines.append(f"{before}{metrics[metric]}{units[unit]}{nothing}{between}{missings[missing]}{after}")
+                write(f"{before}{metrics[metric]}{units[unit]}{nothing}{between}{missings[missing]}{after}")
             else:
-                lines.append(f"{before}{metrics[metric]}{units[unit]}{value}{told}")
+                write(f"{before}{metrics[metric]}{units[unit]}{value}{told}")
         if len(lines) >= LINES:
             yield "".join(lines)
             lines.clear()
     if lines:
         yield "".join(lines)
-
-
-def _read(first: Any, last: Any, hand: Hand) -> str:
-    """When a figure was read."""
-    if first is None:
-        return hand.cell("first_read", None) + hand.between + hand.cell("last_read", None)
-    return f'{hand.name("first_read")}"{moment_text(first)}"{hand.between}{hand.name("last_read")}"{moment_text(last)}"'
-
-
-def _before(head: Head, cells: Mapping[str, _Cells], hand: Hand) -> str:
-    """What the rows of an entry begin with; numbers are not worth remembering."""
-    return (
-        f"{hand.begin}{cells['day'][head.day]}{cells['territory'][head.territory]}"
-        f"{cells['territory_name'][head.territory_name]}{cells['level'][head.level]}"
-        f"{cells['account'][head.account]}{cells['network'][head.network]}"
-        f"{hand.cell('post', head.post)}{hand.between}{hand.cell('delivery', head.delivery)}{hand.between}"
-        f"{cells['kind'][head.kind]}"
-    )
