@@ -7,15 +7,15 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, or_
+from sqlalchemy import ColumnElement, false, or_
 from sqlmodel import Session, col, select
 
 from hub.domain.errors import NotFound
 from hub.domain.person import Actor
-from hub.domain.place import Commune, Place, PlaceSector, PlaceType, distance_km
+from hub.domain.place import Commune, Place, PlaceProposal, PlaceSector, PlaceType, distance_km
 from hub.domain.table import by_letters
 from hub.domain.territory import COUNTRY, Territory
 from hub.language import _
@@ -67,6 +67,39 @@ def kinds(session: Session) -> list[PlaceType]:
 def is_living() -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     """What tells, in a query, places that are shown: neither ended nor merged into another."""
     return col(Place.ended_on).is_(None), col(Place.merged_into_id).is_(None)
+
+
+def listed(
+    session: Session, *, territory: str | None = None, kind: str | None = None, living: bool = True
+) -> list[Place]:
+    """Places by kind and name: of a territory, of a kind, those that are shown or ended and merged ones too."""
+    places = select(Place).join(PlaceType, col(PlaceType.code) == col(Place.type_code))
+    if living:
+        places = places.where(*is_living())
+    if kind is not None:
+        places = places.where(Place.type_code == kind)
+    if territory is not None and territory != COUNTRY:
+        places = places.where(col(Place.territory_code).in_(_inside(session, [territory])))
+    return list(session.exec(places.order_by(col(PlaceType.rank), by_letters(col(Place.name)), col(Place.id))))
+
+
+def sector(session: Session, number: int) -> list[str]:
+    """The codes of the communes that a place is competent for."""
+    codes = select(PlaceSector.territory_code).where(PlaceSector.place_id == number)
+    return list(session.exec(codes.order_by(by_letters(col(PlaceSector.territory_code)))))
+
+
+def proposals(session: Session, number: int) -> list[PlaceProposal]:
+    """The open days that sources tell of a place, the first ones first; those that could not be read come last."""
+    rows = session.exec(select(PlaceProposal).where(PlaceProposal.place_id == number)).all()
+    return sorted(rows, key=lambda row: (row.first_day is None, row.first_day or date.max, row.text))
+
+
+def _inside(session: Session, codes: Sequence[str]) -> Any:
+    """A question for the codes of whatever lies within these territories."""
+    paths = session.exec(select(Territory.path).where(col(Territory.code).in_(codes))).all()
+    inside = [or_(col(Territory.path) == path, col(Territory.path).startswith(f"{path}/")) for path in paths]
+    return select(Territory.code).where(or_(false(), *inside))
 
 
 # --- Competent, then near -------------------------------------------------------------------------------------
@@ -182,7 +215,6 @@ def is_stale(place: Place, at: datetime) -> bool:
 def stale(session: Session, by: Actor, at: datetime) -> list[Place]:
     """The living places of somebody's territories that are to be looked at again, the longest forgotten first."""
     own = by.territories()
-    paths = session.exec(select(Territory.path).where(col(Territory.code).in_(own))).all() if own else []
     since = _fresh_since(at)
     old = select(Place).where(
         *is_living(),
@@ -190,10 +222,7 @@ def stale(session: Session, by: Actor, at: datetime) -> list[Place]:
         or_(col(Place.checked_on).is_(None), col(Place.checked_on) < since),
     )
     if COUNTRY not in own:
-        inside = [or_(col(Territory.path) == path, col(Territory.path).startswith(f"{path}/")) for path in paths]
-        if not inside:
-            return []
-        old = old.where(col(Place.territory_code).in_(select(Territory.code).where(or_(*inside))))
+        old = old.where(col(Place.territory_code).in_(_inside(session, own)))
     return sorted(session.exec(old), key=_forgotten)
 
 
