@@ -40,6 +40,9 @@ def checked(told: Told, land: Land, kinds: frozenset[str], remark: Remark) -> di
             _("unknown kind “{kind}”: “relais place types” shows those that there are", kind=told.type_code or "?")
         )
     spot = land.find(told.insee, told.postcode, told.town)
+    if land.has_ended(told.insee):
+        remark(_("the commune {code} has ended; it is taken for {commune} ({insee})", code=told.insee,
+                 commune=spot.name, insee=spot.insee))  # fmt: skip
     lat, lon, point = _point(told, spot, remark)
     return {
         "type_code": told.type_code,

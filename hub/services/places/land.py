@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Final
+from datetime import date
+from typing import Final, NamedTuple
 
-from sqlmodel import Session, col, select
+from sqlalchemy import select
+from sqlmodel import Session
 
-from hub.domain.place import Commune, Postcode
-from hub.domain.territory import Territory, search_key
+from hub.domain.table import metadata
+from hub.domain.territory import search_key
 from hub.language import _
 from hub.services.places.told import Unfit
 from hub.services.reference import departement_of, padded
@@ -21,8 +22,7 @@ _CEDEX: Final = re.compile(r"\bcedex\b.*$", re.IGNORECASE)
 _NUMBERED: Final = re.compile(r"^(paris|lyon|marseille) 0?(\d{1,2})(?:er|e|eme)?(?: arrondissement)?$")
 
 
-@dataclass(frozen=True, slots=True)
-class Spot:
+class Spot(NamedTuple):
     """A commune, or an arrondissement, as an import needs it."""
 
     insee: str
@@ -32,32 +32,30 @@ class Spot:
     lat: float
     lon: float
     arrondissement: bool
-    has_ended: bool
-    successor: str | None
-    """INSEE code of what it merged into."""
+    ended_on: date | None
+    successor_code: str | None
+    """What it merged into."""
 
 
 class Land:
     """All communes, by what files call them."""
 
     def __init__(self, session: Session) -> None:
-        rows = session.exec(
-            select(Commune, col(Territory.ended_on), col(Territory.successor_code)).join(
-                Territory, col(Territory.code) == col(Commune.territory_code)
-            )
-        )
-        self._spots: dict[str, Spot] = {}
+        commune, territory = metadata.tables["commune"].c, metadata.tables["territory"].c
+        rows = session.connection().execute(
+            select(
+                commune.insee, commune.name, commune.name_key, commune.territory_code, commune.lat, commune.lon,
+                commune.arrondissement, territory.ended_on, territory.successor_code,
+            ).where(territory.code == commune.territory_code)
+        )  # fmt: skip
+        self._spots = {row[0]: Spot(*row) for row in rows}
         self._named: dict[str, list[str]] = defaultdict(list)
-        for one, ended_on, successor in rows:
-            self._spots[one.insee] = Spot(
-                one.insee, one.name, one.name_key, one.territory_code, one.lat, one.lon, one.arrondissement,
-                ended_on is not None, successor.removeprefix("C-") if successor else None,
-            )  # fmt: skip
-            self._named[one.name_key].append(one.insee)
-        session.expunge_all()
+        for insee, one in self._spots.items():
+            self._named[one.key].append(insee)
         self._coded: dict[str, list[str]] = defaultdict(list)
-        for row in session.exec(select(Postcode.postcode, Postcode.insee)):
-            self._coded[row[0]].append(row[1])
+        coded = metadata.tables["postcode"].c
+        for postcode, insee in session.connection().execute(select(coded.postcode, coded.insee)):
+            self._coded[postcode].append(insee)
 
     def find(self, insee: str, postcode: str, town: str) -> Spot:
         """The commune that a row means, its successor where it has merged; Unfit says what the row lacks."""
@@ -68,11 +66,18 @@ class Land:
         found = self._spots.get(padded(insee))
         return self._living(found) if found else None
 
+    def has_ended(self, insee: str) -> bool:
+        """Whether a code is that of a commune that there is no more."""
+        known = self._spots.get(padded(insee)) if insee else None
+        return known is not None and known.ended_on is not None
+
     def _living(self, spot: Spot) -> Spot:
         seen = {spot.insee}
-        while spot.has_ended and spot.successor in self._spots and spot.successor not in seen:
-            spot = self._spots[spot.successor]
-            seen.add(spot.insee)
+        while spot.ended_on and (insee := (spot.successor_code or "").removeprefix("C-")) in self._spots:
+            if insee in seen:
+                break
+            spot = self._spots[insee]
+            seen.add(insee)
         return spot
 
     def _told(self, insee: str, postcode: str, town: str) -> Spot:
@@ -97,7 +102,11 @@ class Land:
     def _choose(self, codes: Iterable[str]) -> Spot | None:
         """The only one of them that there still is; an arrondissement rather than its city."""
         spots = [self._spots[code] for code in codes]
-        for some in ([one for one in spots if one.arrondissement], [one for one in spots if not one.has_ended], spots):
+        for some in (
+            [one for one in spots if one.arrondissement],
+            [one for one in spots if one.ended_on is None],
+            spots,
+        ):
             if len(some) == 1:
                 return some[0]
         return None
