@@ -10,7 +10,7 @@ from datetime import date, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, false, or_
+from sqlalchemy import ColumnElement, bindparam, false, or_
 from sqlmodel import Session, col, select
 
 from hub.domain.errors import NotFound
@@ -179,18 +179,24 @@ def _nearest_by_type(
     return {kind: [placed[number] for _km, number, _kind in known[kind]] for kind in types if known.get(kind)}
 
 
+_POINTS: Final = select(Place.id, Place.type_code, Place.lat, Place.lon).where(
+    *is_living(), col(Place.lat).is_not(None), *bounding.inside(Place)
+)
+_POINTS_OF_TYPES: Final = _POINTS.where(col(Place.type_code).in_(bindparam("types", expanding=True)))
+_PLACES: Final = select(Place).where(col(Place.id).in_(bindparam("numbers", expanding=True)))
+"""Made once: to make a question takes longer than to answer it."""
+
+
 def _within(
     session: Session, lat: float, lon: float, radius: float, *, types: Collection[str] | None
 ) -> list[_Measured]:
     """The living places within a radius: a box by index first, then the sphere."""
-    points = select(Place.id, Place.type_code, Place.lat, Place.lon).where(
-        *is_living(), col(Place.lat).is_not(None), *bounding.box(Place, lat, lon, radius)
+    edges: dict[str, Any] = bounding.bounds(lat, lon, radius)
+    rows = session.connection().execute(
+        _POINTS if types is None else _POINTS_OF_TYPES, edges if types is None else edges | {"types": list(types)}
     )
-    if types is not None:
-        points = points.where(col(Place.type_code).in_(types))
     measured = (
-        (distance_km(lat, lon, other_lat, other_lon), number, kind)
-        for number, kind, other_lat, other_lon in session.connection().execute(points)
+        (distance_km(lat, lon, other_lat, other_lon), number, kind) for number, kind, other_lat, other_lon in rows
     )
     return [one for one in measured if one[0] <= radius or radius >= bounding.HALF_EARTH_KM]
 
@@ -199,7 +205,7 @@ def _with_places(session: Session, measured: Iterable[_Measured]) -> list[Near]:
     kilometres = {number: km for km, number, _kind in measured}
     if not kilometres:
         return []
-    places = {place.id: place for place in session.exec(select(Place).where(col(Place.id).in_(kilometres)))}
+    places = {place.id: place for place in session.exec(_PLACES, params={"numbers": list(kilometres)})}
     return [Near(places[number], km) for number, km in kilometres.items()]
 
 
