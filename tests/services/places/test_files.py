@@ -29,7 +29,7 @@ def several(count: int) -> list[dict[str, str]]:
         (b'id;type;name;commune\n1;cio;"CIO;35238\n', "is broken .line 2"),
         (b'{"a": 1}', "it holds no list"),
         (b"[1]", "entry 1 is not an object"),
-        (b'[{"id": 1}', "it ends in the middle"),
+        (json.dumps([ROW])[:-1].encode(), "it ends in the middle"),
         (b'[{"id": "1', "entry 1 is not whole"),
         (b'[{"id": 1},,]x', "ends|whole|no place|lacks"),
         (b"[" + b'{"a":' * 100_000, "cannot be told|not whole"),
