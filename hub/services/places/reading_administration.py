@@ -30,6 +30,13 @@ SERVICES: Final[Mapping[str, str]] = {
 }
 """Kinds by `type_service_local`."""
 
+ACCESS: Final[Mapping[str, str]] = {
+    "ACC": "Accessible en fauteuil roulant",
+    "DEM": "Accessible en fauteuil roulant sur demande",
+    "NAC": "Non accessible en fauteuil roulant",
+}
+"""What its signs for wheelchairs mean, in the language of whatever else it says."""
+
 
 def read(row: Row) -> Told | None:
     """One service; None where it is of no kind that receives young people."""
@@ -88,6 +95,5 @@ def _address(several: list[dict[str, Any]]) -> Row:
 
 
 def _accessibility(address: Row) -> str:
-    told = {"ACC": _("Accessible to wheelchairs"), "DEM": _("Accessible to wheelchairs on demand"),
-            "NAC": _("Not accessible to wheelchairs")}  # fmt: skip
-    return texts({"how": told.get(text(address, "accessibilite"), ""), **address}, "how", "note_accessibilite")
+    how = ACCESS.get(text(address, "accessibilite"), "")
+    return texts({**address, "how": how}, "how", "note_accessibilite")

@@ -160,7 +160,7 @@ def test_the_annuaire_de_l_administration_is_read_in_both_shapes(desk, shape):
     assert (place.address, place.postcode, place.lat) == ("1 rue X, Bât. B", "35000", 48.1)
     assert (place.phone, place.mail, place.website) == ("02 99 00 00 01", "a@example.org", "https://example.org")
     assert place.hours == [{"days": [1, 5], "spans": [["09:00", "12:00"], ["14:00", "17:30"]], "note": "Fermé en août"}]
-    assert place.accessibility == "Accessible to wheelchairs, Rampe"
+    assert place.accessibility == "Accessible en fauteuil roulant, Rampe"
     assert place.dated_on == date(2026, 5, 4)
 
 
