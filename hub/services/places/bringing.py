@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import partial
@@ -43,6 +44,9 @@ COMPARED: Final = (
 )  # fmt: skip
 """What a source says of a place."""
 
+POINT: Final = ("lat", "lon", "point")
+"""Columns that are one thing: they are corrected together."""
+
 
 @dataclass
 class Brought:
@@ -68,9 +72,10 @@ class Brought:
     kept: list[str] = field(default_factory=list)
     """Fields that were corrected here and that the source tells otherwise."""
 
-    def told(self) -> dict[str, Any]:
+    def told(self) -> dict[str, int]:
         """The numbers, for the record."""
-        return {name: len(value) if isinstance(value, list) else value for name, value in vars(self).items()}
+        counted = {"added": self.added, "changed": self.changed, "vanished": self.ended, "refused": len(self.refused)}
+        return {name: count for name, count in counted.items() if count}
 
 
 def bring_in(
@@ -108,7 +113,7 @@ def bring_in(
     changes = brought.added + brought.changed + brought.ended + brought.sectors + brought.proposals
     if changes:
         named = {"format": kind.name, "source": source or kind.source, "file": file.name}
-        note(session, "place.import", f"places:{kind.name}", by=OPERATOR, at=at, after={**named, **brought.told()})
+        note(session, "places.import", f"places:{kind.name}", by=OPERATOR, at=at, after={**named, **brought.told()})
     return brought
 
 
@@ -224,7 +229,7 @@ class _Bringing:
             self._session.connection().execute(self._table.insert(), new)
         changed = [row for fit in batch if (known := there.get(fit.source_id)) and (row := self._renewed(known, fit))]
         if changed:
-            names = [*COMPARED, "imported_at", "corrected", "ended_on"]
+            names = [*COMPARED, "ended_on", "imported_at", "corrected"]
             update = self._table.update().where(self._table.c.id == bindparam("key"))
             self._session.connection().execute(update.values({name: bindparam(name) for name in names}), changed)
         self._brought.added += len(new)
@@ -250,24 +255,18 @@ class _Bringing:
     def _renewed(self, known: Mapping[str, Any], fit: _Fit) -> dict[str, Any] | None:
         """What is to be written over what is there; None where the source says the same as before."""
         corrected = dict(known["corrected"] or {})
-        values = dict(fit.values)
-        for name in known["corrected"] or {}:
-            if name not in values:
-                continue
-            says = _plain(values[name])
-            if says == _plain(known[name]):
-                del corrected[name]  # the source knows it by now
-                continue
-            corrected[name] = says
-            self._brought.kept.append(
-                _("Kept: {field} of {place} ({number}); the source now says “{says}”.", field=name,
-                  place=known["name"], number=known["id"], says=says)
-            )  # fmt: skip
-            values[name] = known[name]
-        same = all(values[name] == known[name] for name in COMPARED)
-        if same and corrected == (known["corrected"] or {}) and known["ended_on"] is None:
+        values = {**fit.values, "ended_on": None}
+        for names in _together(corrected):
+            says = {name: _plain(values[name]) for name in names}
+            if all(says[name] == _plain(known[name]) for name in names):
+                corrected = {name: said for name, said in corrected.items() if name not in names}
+                continue  # the source knows it by now
+            corrected |= says
+            values |= {name: known[name] for name in names}
+            self._brought.kept.append(_kept(known, names, says))
+        if corrected == (known["corrected"] or {}) and all(value == known[name] for name, value in values.items()):
             return None
-        return {**values, "key": known["id"], "imported_at": self._at, "corrected": corrected, "ended_on": None}
+        return {**values, "key": known["id"], "imported_at": self._at, "corrected": corrected}
 
     def _link(self, batch: Sequence[_Fit]) -> None:
         """Lay sectors and open days, where the source speaks of them."""
@@ -276,7 +275,7 @@ class _Bringing:
             return
         numbers = self._numbers([fit.source_id for fit in speaking])
         sectors = {numbers[fit.source_id]: self._sector(fit) for fit in speaking if fit.written.sectors is not None}
-        self._brought.sectors += linking.set_sectors(self._session, sectors)
+        self._brought.sectors += linking.set_sectors(self._session, sectors, self._brought.kept)
         days = {
             numbers[fit.source_id]: open_days.read(fit.written.open_days)
             for fit in speaking
@@ -310,11 +309,12 @@ class _Bringing:
         Nothing is marked where it is not known which places some rows are about.
         """
         table = self._table
-        living = sa_select(table.c.id, table.c.source_id).where(
+        living = sa_select(table.c.id, table.c.source_id, table.c.corrected).where(
             table.c.source == self._source, table.c.ended_on.is_(None)
         )
         known = self._session.connection().execute(living).all()
-        gone = [number for number, source_id in known if source_id not in self._seen]
+        # Whoever showed an ended place again knows better than its source.
+        gone = [row.id for row in known if row.source_id not in self._seen and "ended_on" not in (row.corrected or {})]
         if not is_sure or (len(gone) > max(1, MOST_VANISHED * len(known)) and not is_whole):
             self._brought.missing = len(gone)
             return
@@ -322,6 +322,25 @@ class _Bringing:
         if gone:
             self._session.connection().execute(update, [{"key": number} for number in gone])
         self._brought.ended = len(gone)
+
+
+def _together(corrected: Collection[str]) -> Iterator[tuple[str, ...]]:
+    """The columns that were corrected, those of a point as one."""
+    if any(name in corrected for name in POINT):
+        yield POINT
+    yield from ((name,) for name in (*COMPARED, "ended_on") if name in corrected and name not in POINT)
+
+
+def _kept(known: Mapping[str, Any], names: tuple[str, ...], says: Mapping[str, Any]) -> str:
+    """What is told of a correction that stays."""
+    place, number = known["name"], known["id"]
+    if names == ("ended_on",):
+        return _("Kept: {place} ({number}) stays ended, although its source still has it.", place=place, number=number)
+    told = ",".join(str(says[name]) for name in names[:2]) if names == POINT else says[names[0]]
+    told = json.dumps(told, ensure_ascii=False) if isinstance(told, list) else told
+    field = "point" if names == POINT else names[0]
+    return _("Kept: {field} of {place} ({number}); the source now says “{says}”.", field=field, place=place,
+             number=number, says=told)  # fmt: skip
 
 
 def _plain(value: Any) -> Any:

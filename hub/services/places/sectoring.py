@@ -56,7 +56,7 @@ class Sectors:
                 )  # fmt: skip
             else:
                 wanted[place].add(spot.territory_code)
-        brought.sectors += linking.set_sectors(self._session, wanted)
+        brought.sectors += linking.set_sectors(self._session, wanted, brought.kept)
 
     def _find(self, code: str, name: str) -> int | None:
         """By number, else by name where only one is called so."""
