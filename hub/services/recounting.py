@@ -122,6 +122,7 @@ DEEDS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
         N_("Secret keys"),
         {"secrets.rotate": N_("put all secrets under a new key"), "secrets.drop": N_("dropped old secret keys")},
     ),
+    "places": (N_("Files of places"), {"places.import": N_("brought in a file of places")}),
     "reference": (N_("Reference data"), {"reference.load": N_("loaded reference data")}),
     "metrics": (
         N_("Catalogue of metrics"),
@@ -151,6 +152,11 @@ DEEDS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
 """Every action that is noted, by kind, as it follows the name of who did it."""
 
 _NAMES: Final[Mapping[str, str]] = {
+    "format": N_("format"),
+    "source": N_("source"),
+    "file": N_("file"),
+    "vanished": N_("not in the source any more"),
+    "refused": N_("rows refused"),
     "state": N_("state"),
     "reason": N_("reason"),
     "text": N_("text"),

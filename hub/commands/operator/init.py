@@ -87,11 +87,50 @@ def _fill(engine: Engine, settings: Settings) -> list[str]:
     with explained(engine), writing(engine) as session:
         with terminal.progress(_("Reference data")) as told:
             counts = importing.load_reference(session, at=at, communes=own, told=told)
-        done = _loaded(session, counts, own, at=at) + _lay_metrics(session, at=at)
+        done = _loaded(session, counts, own, at=at) + _lay_metrics(session, at=at) + _lay_kinds(session, at=at)
         if importing.make_portal_account(session, at=at):
             done.append(_("The portal account was made: approved posts can appear there."))
             done.append(_("Next: “relais user add” makes the first administrator, “relais serve” starts Relais."))
     return done
+
+
+def load_communes(file: Path) -> None:
+    """Take the communes of a file from now on, as if it had been in the home folder: it is kept there for “init”."""
+    from hub.commands import terminal
+    from hub.commands.operator.opening import open_hub
+    from hub.database import writing
+    from hub.services import importing
+
+    hub = open_hub()
+    kept = hub.settings.home / OWN_COMMUNES[0 if file.suffix.lower() == ".json" else 1]
+    with terminal.progress(_("Reference data")) as told, writing(hub.engine) as session:
+        counts = importing.load_reference(session, at=hub.now(), communes=file, told=told)
+        lines = _loaded(session, counts, file, at=hub.now())
+        _keep(file, kept)
+    lines = lines or [_("Nothing changed: the communes of {file} are those that are known.", file=file)]
+    lines.append(_("It is kept as {kept}; without it, “relais init” takes the shipped communes again.", kept=kept))
+    for line in lines:
+        terminal.say(line)
+
+
+def _keep(file: Path, kept: Path) -> None:
+    """Keep a file in the home folder, instead of whichever was there."""
+    import shutil
+
+    from hub.domain.errors import Invalid
+
+    try:
+        if not (kept.exists() and file.samefile(kept)):
+            unfinished = kept.with_name(kept.name + ".new")
+            shutil.copyfile(file, unfinished)
+            unfinished.replace(kept)
+        for name in OWN_COMMUNES:
+            if name != kept.name:
+                kept.with_name(name).unlink(missing_ok=True)
+    except OSError as error:
+        raise Invalid(
+            _("{file} cannot be kept as {kept}: {why}. Nothing was changed.", file=file, kept=kept, why=error.strerror)
+        ) from error
 
 
 def _lay_metrics(session: Session, *, at: datetime) -> list[str]:
@@ -114,6 +153,19 @@ def _lay_metrics(session: Session, *, at: datetime) -> list[str]:
         return []
     told = ngettext(
         "Metrics: {count} row was added or changed.", "Metrics: {count} rows were added or changed.", changed
+    )
+    return [told]
+
+
+def _lay_kinds(session: Session, *, at: datetime) -> list[str]:
+    """Bring the kinds of places up to date."""
+    from hub.services import kinds
+
+    changed = kinds.lay(session, at=at)
+    if not changed:
+        return []
+    told = ngettext(
+        "Kinds of places: {count} was added or changed.", "Kinds of places: {count} were added or changed.", changed
     )
     return [told]
 
