@@ -20,7 +20,8 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from hub.language import _, current_language, ngettext
+from hub.domain.territory import plain
+from hub.language import N_, _, current_language, ngettext
 from hub.web import security
 from hub.wiring import Hub
 
@@ -30,6 +31,19 @@ HOME: Final = "Europe/Paris"
 
 FIRST_OF_MONTH: Final = re.compile(r"(?<!\d)1 (?=[^\W\d])")
 """French says « 1er novembre » of the first day alone; the locale data say « 1 novembre »."""
+
+
+DANGER_NUMBERS: Final = (
+    ("tel:119", "119", N_("child in danger")),
+    ("tel:3114", "3114", N_("suicidal thoughts")),
+    ("tel:3018", "3018", N_("bullying, violence online")),
+    ("tel:15", "15", N_("doctor, emergency")),
+    ("tel:17", "17", N_("police")),
+    ("tel:18", "18", N_("firefighters")),
+    ("tel:112", "112", N_("any emergency")),
+    ("sms:114", "114", N_("emergency by text message")),
+)
+"""In the foot of every public page: where a press of the thumb leads, the number, and a word on it."""
 
 
 # --- Words for values -------------------------------------------------------------------------------------
@@ -84,6 +98,21 @@ def query(**given: object) -> str:
     return f"?{told}" if told else ""
 
 
+_ARTICLES: Final = (("Le ", "du "), ("Les ", "des "))
+
+
+def of(name: str) -> str:
+    """In French the name of a place behind « de »: « de Rennes », « d’Angers », « du Mans »; else the name alone."""
+    if current_language() != "fr":
+        return name
+    for article, joined in _ARTICLES:
+        if name.startswith(article):
+            return joined + name.removeprefix(article)
+    letters = plain(name)
+    silent = letters[:1] in set("aeiou") or (letters[:1] == "y" and letters[1:2] not in set("aeiou"))
+    return f"d’{name}" if silent else f"de {name}"
+
+
 @cache
 def asset(name: str) -> str:
     """The address of a static file, new with its content, so that browsers may keep it for good."""
@@ -106,7 +135,8 @@ def environment() -> Environment:
         auto_reload=False,
     )
     made.globals.update(_=_, ngettext=ngettext, asset=asset, query=query, language=current_language)
-    made.filters.update(moment=moment, wall=wall, day=day, clock=clock, ago=ago, number=number)
+    made.globals.update(danger_numbers=DANGER_NUMBERS)
+    made.filters.update(moment=moment, wall=wall, day=day, clock=clock, ago=ago, number=number, of=of)
     return made
 
 
@@ -126,7 +156,7 @@ def page(
     """
     hub: Hub = request.app.state.hub
     visit = getattr(request.state, "visit", None)
-    said = _flash(request, hub)
+    said = _flash(request, hub) if request.url.path.startswith("/equipe") else None
     key, fresh = key or security.key_of(request, hub), ""
     if not key:
         key = fresh = security.fresh_key()
