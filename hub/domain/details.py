@@ -107,12 +107,12 @@ def _line(most: int, *, least: int = 0) -> StringConstraints:
 class Details(Typed):
     """What is typed of a place; what is not given stays as it is."""
 
-    name: Annotated[str, _line(250, least=1)] = "…"
-    type: Annotated[str, _line(40, least=1)] = "…"
+    name: Annotated[str, _line(250, least=1)] = ""
+    type: Annotated[str, _line(40, least=1)] = ""
     """Code of the kind of place."""
     address: Annotated[str, _line(250)] = ""
     postcode: Annotated[str, _line(10), AfterValidator(_postcode)] = ""
-    commune: Annotated[str, StringConstraints(pattern=r"^[0-9][0-9AB][0-9]{3}$")] = "00000"
+    commune: Annotated[str, StringConstraints(pattern=r"^[0-9][0-9AB][0-9]{3}$")] = ""
     """INSEE code."""
     point: Annotated[str, _line(60), AfterValidator(_point)] = ""
     """Latitude and longitude, `48.11,-1.67`; empty: that of the commune."""

@@ -206,7 +206,7 @@ def _commune(
 
 def _point(session: Session, typed: Details, place: Place, commune: Commune | None) -> dict[str, Any]:
     """Where it is: as typed, else with its commune; a point of its own stays."""
-    moved = commune is not None and f"C-{finding.fold(commune.insee)}" != place.territory_code
+    moved = commune is not None and (commune.arrondissement or commune.territory_code != place.territory_code)
     if "point" in typed.model_fields_set and typed.point:
         lat, lon = coordinates(typed.point)
         same = (place.lat, place.lon) == (lat, lon)
