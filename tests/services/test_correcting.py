@@ -166,9 +166,7 @@ def test_a_place_is_not_moved_into_the_territory_of_others(shelf: Shelf):
     with pytest.raises(Invalid) as refused:
         correct(shelf, place_id, commune=POINTE_A_PITRE)
 
-    assert told(refused) == [
-        ("commune", "Pointe-à-Pitre is not in your territories: ask those who keep places there.")
-    ]
+    assert told(refused) == [("commune", "Pointe-à-Pitre is not in your territories: ask those who keep places there.")]
     assert shelf.get(place_id).territory_code == "C-35238"
 
 
@@ -239,9 +237,7 @@ def test_a_check_is_dated_with_the_day_of_the_place(shelf: Shelf):
     do(shelf, correcting.check, place_id, who="coordinator")
 
     assert shelf.get(place_id).checked_on == date(2026, 11, 3)
-    assert shelf.noted(place_id) == [
-        ("place.check", "Coordinator", {"checked_on": None}, {"checked_on": "2026-11-03"})
-    ]
+    assert shelf.noted(place_id) == [("place.check", "Coordinator", {"checked_on": None}, {"checked_on": "2026-11-03"})]
 
 
 def test_a_place_is_ended_against_its_source_and_shown_again(shelf: Shelf):
@@ -314,7 +310,9 @@ def test_a_place_of_the_same_name_in_the_commune_is_asked_about(shelf: Shelf):
     with pytest.raises(Invalid) as refused:
         write(shelf, **NEW)
 
-    sentence = f"“POINT accueil-jeunes” in this commune is known already (no. {twin}). Confirm that this is another one."
+    sentence = (
+        f"“POINT accueil-jeunes” in this commune is known already (no. {twin}). Confirm that this is another one."
+    )
     assert told(refused) == [("confirm_twin", sentence)]
     assert write(shelf, confirm_twin=True, **NEW).id
 

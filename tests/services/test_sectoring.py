@@ -73,7 +73,7 @@ def test_only_a_departement_is_a_departement(shelf: Shelf, code: str):
     [
         ("35238\n35047\r\n35238", ["C-35238", "C-35047"]),
         ("35238;35047, 22113 | 2a004", ["C-35238", "C-35047", "C-22113", "C-2A004"]),
-        ('"1001" \'75111\' 69381', ["C-01001", "C-75056", "C-69123"]),
+        ("\"1001\" '75111' 69381", ["C-01001", "C-75056", "C-69123"]),
     ],
 )
 def test_a_pasted_list_is_read_whatever_stands_between(shelf: Shelf, text: str, meant: list[str]):
