@@ -134,6 +134,7 @@ DEEDS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
     "place": (
         N_("Places"),
         {
+            "place.types": N_("laid the kinds of places"),
             "place.correct": N_("corrected a place"),
             "place.undo": N_("let a place say again what its source says"),
             "place.check": N_("checked a place"),
@@ -238,8 +239,8 @@ _NAMES: Final[Mapping[str, str]] = {
     "same_as": N_("the same as"),
     "place": N_("number of the place"),
     "communes": N_("communes"),
-    "new": N_("new communes"),
-    "taken": N_("communes taken out"),
+    "new_communes": N_("new communes"),
+    "taken_communes": N_("communes taken out"),
     "post": N_("number of the post"),
 }
 

@@ -119,8 +119,8 @@ def set_sector(session: Session, place_id: int, wanted: Iterable[str], *, by: Ac
     session.add_all(PlaceSector(place_id=place_id, territory_code=code) for code in new)
     session.flush()
     if new or gone:
-        told = {"before": {"communes": len(before)} | _named("taken", gone)}
-        told |= {"after": {"communes": len(after)} | _named("new", new)}
+        told = {"before": {"communes": len(before)} | _named("taken_communes", gone)}
+        told |= {"after": {"communes": len(after)} | _named("new_communes", new)}
         note(session, "place.sector", f"place:{place.id}", by=by, at=at, **told)
     return place
 

@@ -89,7 +89,8 @@ def test_a_place_that_moves_takes_the_point_of_its_new_commune_with_it_and_back_
 
     place = shelf.get(place_id)
     assert (place.territory_code, place.point) == ("C-35288", "commune")
-    assert place.lat is not None and place.lat > 48.6
+    assert place.lat is not None
+    assert place.lat > 48.6
     assert set(place.corrected) == {"territory_code", "lat", "lon", "point"}
     assert correcting.said_by_source(place) == {"commune": "C-35238", "point": f"{old.lat},{old.lon}"}
 
@@ -137,7 +138,9 @@ def test_an_arrondissement_is_a_point_in_its_city(shelf: Shelf):
 
     place = shelf.get(place_id)
     assert (place.territory_code, place.point) == ("C-75056", "commune")
-    assert place.lat is not None and before.lat is not None and place.lat > before.lat
+    assert place.lat is not None
+    assert before.lat is not None
+    assert place.lat > before.lat
 
 
 def test_a_place_written_here_is_changed_without_a_source_to_remember(shelf: Shelf):
@@ -281,7 +284,8 @@ def test_a_place_that_no_source_has_is_written_at_the_point_of_its_commune(shelf
 
     place = shelf.get(number)
     assert (place.source, place.territory_code, place.point) == ("relais", "C-35288", "commune")
-    assert place.lat is not None and place.lat > 48.6
+    assert place.lat is not None
+    assert place.lat > 48.6
     assert (place.checked_on, place.corrected) == (date(2026, 11, 2), {})
     [(action, _who, before, after)] = shelf.noted(number)
     assert (action, before, after["name"], after["phone"]) == (

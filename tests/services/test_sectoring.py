@@ -39,9 +39,9 @@ def test_communes_are_added_taken_out_and_noted(shelf: Shelf):
     with reading(shelf.stage.hub.engine) as session:
         assert [one.name for one in sectoring.communes(session, shelf.get(place_id))] == ["Lannion", "Rennes"]
     assert [(action, before, after) for action, _who, before, after in shelf.noted(place_id)] == [
-        ("place.sector", {"communes": 0}, {"communes": 2, "new": ["35047", "35238"]}),
-        ("place.sector", {"communes": 2}, {"communes": 3, "new": ["22113"]}),
-        ("place.sector", {"communes": 3, "taken": ["35047"]}, {"communes": 2}),
+        ("place.sector", {"communes": 0}, {"communes": 2, "new_communes": ["35047", "35238"]}),
+        ("place.sector", {"communes": 2}, {"communes": 3, "new_communes": ["22113"]}),
+        ("place.sector", {"communes": 3, "taken_communes": ["35047"]}, {"communes": 2}),
     ]
 
 

@@ -134,7 +134,7 @@ TABLE: dict[tuple[str, str], tuple[object, ...]] = {
     ("POST", "/equipe/validation/{post_id}/retour"): WHO_APPROVES,
     ("POST", "/equipe/deconnexion"): EVERYBODY,
 }
-"""Post, delivery, sheet and session are the animator's, for a part of A-14, as is the place; the stranger's is elsewhere.
+"""Post, delivery, sheet, session and place are the animator's, or of a part of A-14; the stranger works elsewhere.
 
 The one who is kept among people is the deputy; the queue is open to all and shows each only what they may approve.
 """

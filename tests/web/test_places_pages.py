@@ -1,4 +1,4 @@
-"""Places in a browser: found, corrected, checked, merged, dated; what one types is never lost, nor the source's word."""
+"""Places in a browser: found, corrected, checked, merged; nothing typed is lost, nor the word of a source."""
 
 from __future__ import annotations
 
@@ -454,7 +454,8 @@ def test_a_post_of_an_open_day_begins_filled_in_and_is_remembered_once_it_is_sav
     with reading(stage.hub.engine) as session:
         post = drafting.get_post(session, taken.post_id or 0, by=stage.people["animator"])
         assert drafting.audience_of(session, post) == ["A-14"]
-        assert post.event is not None and len(post.event["timings"]) == 2
+        assert post.event is not None
+        assert len(post.event["timings"]) == 2
     assert browser.get(f"/equipe/publications/nouvelle?proposition={number}").status_code == 409
     assert f'href="/equipe/publications/{taken.post_id}"' in browser.get(f"{HERE}/portes-ouvertes?etat=taken").text
 
