@@ -30,6 +30,9 @@ WRITERS = frozenset({RoleKind.ANIMATOR, RoleKind.COORDINATOR})
 ACCOUNT_KEEPERS = frozenset({RoleKind.COORDINATOR, RoleKind.ADMINISTRATOR})
 """Roles that manage accounts."""
 
+PLACE_KEEPERS = frozenset({RoleKind.ANIMATOR, RoleKind.COORDINATOR, RoleKind.ADMINISTRATOR})
+"""Roles that keep what is said of places right."""
+
 
 class Person(Table, table=True):
     """Somebody who signs in; an invited one has no password yet."""

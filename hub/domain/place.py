@@ -92,7 +92,7 @@ class Place(Table, table=True):
     lat: float | None = None
     lon: float | None = None
     point: str = "commune"
-    """How the point was found: `source`, or `commune` where it is that of its commune."""
+    """How the point was found: `source`, `commune` where it is that of its commune, `typed` by somebody here."""
     phone: str = ""
     mail: str = ""
     website: str = ""

@@ -13,7 +13,7 @@ from sqlmodel import Session, col, exists, func, or_, select
 from channels import Network, Rules
 from hub.domain.account import Account, can_choose_account, can_keep_account
 from hub.domain.delivery import Action, Delivery, DeliveryState, Hold, actions
-from hub.domain.person import WRITERS, Actor, Person, RoleKind
+from hub.domain.person import PLACE_KEEPERS, WRITERS, Actor, Person, RoleKind
 from hub.domain.policy import Policies
 from hub.domain.post import Post, PostState
 from hub.domain.reach import How, Reached, ReachFigure, Unit, combine
@@ -29,7 +29,9 @@ from hub.services import (
     drafting,
     foreseeing,
     geotargeting,
+    keeping_places,
     listing,
+    proposing,
     queueing,
     sketching,
 )
@@ -118,6 +120,16 @@ class People:
 
 
 @dataclass(frozen=True)
+class Places:
+    """What whoever keeps places should look at."""
+
+    stale: int
+    """Neither dated by their source nor checked here for a year and a half."""
+    open_days: int
+    """Told by sources, and made no post of yet."""
+
+
+@dataclass(frozen=True)
 class Day:
     """Everything on one person's first page; each part is empty for those whom it does not concern."""
 
@@ -136,6 +148,7 @@ class Day:
     mine: bool = True
     """Whether `recent` are this person's own posts, or those of their territories."""
     people: People | None = None
+    places: Places | None = None
     wrote: bool = True
     """Whether this person has written anything yet."""
     roles: frozenset[RoleKind] = field(default=frozenset())
@@ -177,6 +190,7 @@ def day(session: Session, *, by: Actor, at: datetime, terms: Terms, rules: Mappi
         recent=_recent(session, by=by, at=at, mine=mine),
         mine=mine,
         people=_people(session) if RoleKind.ADMINISTRATOR in roles else None,
+        places=_places_to_keep(session, by=by, at=at) if roles & PLACE_KEEPERS else None,
         wrote=wrote,
         roles=roles,
     )
@@ -263,6 +277,13 @@ def _people(session: Session) -> People:
     living = select(func.count()).select_from(Person).where(col(Person.disabled_at).is_(None))
     invited = session.exec(living.where(col(Person.password_hash).is_(None))).one()
     return People(session.exec(living).one() - invited, invited)
+
+
+def _places_to_keep(session: Session, *, by: Actor, at: datetime) -> Places | None:
+    """How many places and open days wait; None where none does."""
+    stale = keeping_places.count_stale(session, by=by, at=at)
+    open_days = proposing.count_waiting(session, by=by, at=at)
+    return Places(stale, open_days) if stale or open_days else None
 
 
 # --- What goes out, and what went out ---------------------------------------------------------------------

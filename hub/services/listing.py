@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, exists, union
 from sqlmodel import Session, col, func, or_, select
@@ -77,13 +78,13 @@ def conditions(session: Session, wanted: Wanted) -> list[ColumnElement[bool]]:
     if wanted.territory is not None and wanted.territory != COUNTRY:
         told.append(reaching(session, [wanted.territory]))
     if words := wanted.text.strip():
-        told.append(_says(session, words))
+        told.append(says(session, col(Post.text), words))
     return told
 
 
-def _says(session: Session, words: str) -> ColumnElement[bool]:
-    """The condition that a post's text holds these words, whatever their case and French accents."""
-    text, plain = col(Post.text), folded(words)
+def says(session: Session, text: Any, words: str) -> ColumnElement[bool]:
+    """The condition that a text (a column) holds these words, whatever their case and French accents."""
+    plain = folded(words)
     if session.get_bind().dialect.name == "postgresql":
         # Whether a server makes small letters of the accented ones too depends on its locale: here it need not.
         told = func.translate(func.lower(text), ACCENTED[0] + ACCENTED[0].upper(), ACCENTED[1] * 2)
@@ -92,4 +93,5 @@ def _says(session: Session, words: str) -> ColumnElement[bool]:
     # Reading a text letter by letter is slow, so that only those are folded that could fit: any letter where an accent
     # may stand, which the database looks for by itself.
     rough = re.sub(r"[aceinouy]|[^\x00-\x7f]", "_", re.sub(r"([%_\\])", r"\\\1", plain).replace("oe", "%"))
-    return and_(text.like(f"%{rough}%", escape="\\"), func.folded(text).contains(plain, autoescape=True))
+    sounds: ColumnElement[bool] = text.like(f"%{rough}%", escape="\\")
+    return and_(sounds, func.folded(text).contains(plain, autoescape=True))

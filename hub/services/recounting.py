@@ -13,6 +13,7 @@ from hub.domain.account import Account
 from hub.domain.audit import CLOCK, OPERATOR, AuditEntry
 from hub.domain.delivery import Delivery
 from hub.domain.person import Person, Token
+from hub.domain.place import Place
 from hub.domain.post import Post
 from hub.domain.territory import Atlas
 from hub.language import N_, _
@@ -131,6 +132,24 @@ DEEDS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
             "metrics.import": N_("changed the catalogue of metrics"),
         },
     ),
+    "place": (
+        N_("Places"),
+        {
+            "place.types": N_("laid the kinds of places"),
+            "place.correct": N_("corrected a place"),
+            "place.undo": N_("let a place say again what its source says"),
+            "place.check": N_("checked a place"),
+            "place.write": N_("wrote a place"),
+            "place.merge": N_("merged a place into another one"),
+            "place.part": N_("parted a place from another one"),
+            "place.end": N_("ended a place"),
+            "place.reopen": N_("showed an ended place again"),
+            "place.sector": N_("changed the sector of a place"),
+            "place.propose": N_("made a post of an open day"),
+            "place.dismiss": N_("made nothing of an open day"),
+            "place.recall": N_("let an open day wait again"),
+        },
+    ),
     "population": (N_("Populations"), {"population.import": N_("brought in populations")}),
     "reach": (N_("Readings"), {"reach.strike": N_("struck a reading out")}),
     "figures": (
@@ -206,6 +225,29 @@ _NAMES: Final[Mapping[str, str]] = {
     "sources": N_("sources"),
     "samples": N_("readings"),
     "mended": N_("deliveries put right"),
+    "type_code": N_("kind of place"),
+    "address": N_("address"),
+    "postcode": N_("postcode"),
+    "territory_code": N_("commune"),
+    "lat": N_("latitude"),
+    "lon": N_("longitude"),
+    "point": N_("point on the map"),
+    "phone": N_("telephone"),
+    "mail": N_("e-mail"),
+    "website": N_("website"),
+    "description": N_("what one finds there"),
+    "hours": N_("opening hours"),
+    "accessibility": N_("accessibility"),
+    "siret": N_("SIRET number"),
+    "uai": N_("UAI number"),
+    "checked_on": N_("checked on"),
+    "ended_on": N_("ended on"),
+    "same_as": N_("the same as"),
+    "place": N_("number of the place"),
+    "communes": N_("communes"),
+    "new_communes": N_("new communes"),
+    "taken_communes": N_("communes taken out"),
+    "post": N_("number of the post"),
 }
 
 
@@ -248,7 +290,7 @@ def actor_name(name: str) -> str:
 def deeds(session: Session, entries: Sequence[AuditEntry]) -> list[Deed]:
     """These entries in words, in their order."""
     names = _names_of_things(session, (entry.thing for entry in entries))
-    territories = geotargeting.atlas(session)
+    territories = geotargeting.atlas(session, _communes(entries))
     accounts = _account_names(session, entries)
     return [
         Deed(
@@ -292,6 +334,9 @@ def _names_of_things(session: Session, things: Iterable[str]) -> dict[str, str]:
     if numbers := wanted.get("account"):
         for number, name in session.exec(select(Account.id, Account.name).where(col(Account.id).in_(numbers))):
             told[f"account:{number}"] = name
+    if numbers := wanted.get("place"):
+        for number, name in session.exec(select(Place.id, Place.name).where(col(Place.id).in_(numbers))):
+            told[f"place:{number}"] = name
     if numbers := wanted.get("delivery"):
         query = select(Delivery.id, Account.name, Delivery.text).join(Account, col(Account.id) == Delivery.account_id)
         for number, name, text in session.exec(query.where(col(Delivery.id).in_(numbers))):
@@ -301,6 +346,12 @@ def _names_of_things(session: Session, things: Iterable[str]) -> dict[str, str]:
         for number, name, holder in session.exec(query.where(col(Token.id).in_(numbers))):
             told[f"token:{number}"] = _("{name} of {person}", name=name, person=holder)
     return told
+
+
+def _communes(entries: Sequence[AuditEntry]) -> list[str]:
+    """The communes that places were noted with."""
+    noted = [values.get("territory_code") for one in entries for values in (one.before, one.after) if values]
+    return [code for code in noted if isinstance(code, str)]
 
 
 def _account_names(session: Session, entries: Sequence[AuditEntry]) -> dict[int, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 
 from hub.domain import delivery, post
@@ -33,7 +33,8 @@ _CHOICES: Final[Mapping[str, Mapping[str, str]]] = {
 }
 """What may be chosen is called, by the name of the value."""
 
-_PLACES: Final = frozenset({"territory", "audience", "covers", "territories"})
+_PLACES: Final = frozenset({"territory", "territory_code", "audience", "covers", "territories"})
+_DAYS: Final = frozenset({"checked_on", "ended_on"})
 
 
 def value(kind: str, name: str, stored: Any, territories: Atlas, accounts: Mapping[int, str]) -> str:
@@ -53,6 +54,8 @@ def value(kind: str, name: str, stored: Any, territories: Atlas, accounts: Mappi
     names = _STATES.get(kind, {}) if name == "state" else _CHOICES.get(name, {})
     if stored in names:
         return _(names[stored])
+    if name in _DAYS:
+        return date.fromisoformat(stored).strftime("%d/%m/%Y")
     return _when(stored) if name == "when" else stored
 
 

@@ -102,6 +102,18 @@ PAGES: Final = (
     PageType(
         "/equipe/comptes/facebook/pages/{consent_id}", "/equipe/comptes/facebook/pages/{consent}", "administrator"
     ),
+    # --- places ---
+    PageType("/equipe/structures", "/equipe/structures", "animator"),
+    PageType("/equipe/structures", "/equipe/structures", "stranger", shown="none yet"),
+    PageType("/equipe/structures", "/equipe/structures?q=rien&etat=stale", "coordinator", shown="none found"),
+    PageType("/equipe/structures/nouvelle", "/equipe/structures/nouvelle", "animator"),
+    PageType("/equipe/structures/portes-ouvertes", "/equipe/structures/portes-ouvertes", "animator"),
+    PageType("/equipe/structures/portes-ouvertes", "/equipe/structures/portes-ouvertes", "stranger", shown="none"),
+    PageType("/equipe/structures/{place_id}", "/equipe/structures/{place}", "animator"),
+    PageType("/equipe/structures/{place_id}", "/equipe/structures/{merged}", "animator", shown="merged"),
+    PageType("/equipe/structures/{place_id}/correction", "/equipe/structures/{place}/correction", "animator"),
+    PageType("/equipe/structures/{place_id}/fusion", "/equipe/structures/{place}/fusion", "animator"),
+    PageType("/equipe/structures/{place_id}/secteur", "/equipe/structures/{place}/secteur", "animator"),
     # --- people ---
     PageType("/equipe/personnes", "/equipe/personnes", "administrator"),
     PageType("/equipe/personnes/nouvelle", "/equipe/personnes/nouvelle", "administrator"),

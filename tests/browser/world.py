@@ -18,10 +18,11 @@ from hub import media
 from hub.database import reading, writing
 from hub.domain.delivery import Delivery
 from hub.secrets import write_new_key
-from hub.services import approving, connecting, consenting, proving, sketching, visiting
+from hub.services import approving, connecting, consenting, proving, sectoring, sketching, visiting
 from hub.services.linking import Grant
 from schedules import runner
 from tests.services.desk import Desk
+from tests.services.shelf import Shelf
 from tests.stage import Stage, build_stage
 
 LONG = "https://www.example.org/une/adresse/tres/longue/que/rien/ne/coupe/" + "0123456789" * 8
@@ -67,7 +68,26 @@ def build_world(engine: Engine, home: Path, **settings: Any) -> World:
         _people(session, world)
     with writing(engine) as session:
         _half_way_in(session, world)
+    _places(world)
     return world
+
+
+def _places(world: World) -> None:
+    """A place with everything, corrected; one that is the same; one with the longest words; open days."""
+    shelf = Shelf(world.stage)
+    hours = [{"days": [1, 5], "spans": [["09:00", "12:00"], ["13:30", "17:00"]], "note": "sur rendez-vous"}]
+    place = world.names["place"] = shelf.put(
+        "Mission locale We Ker", dated_on=None, hours=hours, address="7 rue de la Parcheminerie", postcode="35000",
+        mail="accueil@mission-locale.example.org", website=LONG, corrected={"phone": "02 99 00 00 99", "mail": ""},
+        description="On t’écoute, et on cherche avec toi.",
+    )  # fmt: skip
+    world.names["merged"] = shelf.put("Mission Locale Rennes", merged_into_id=place, source="data-inclusion")
+    shelf.put(f"École de la deuxième chance {LONG}"[:250], type_code="e2c", phone="")
+    shelf.propose(place)
+    shelf.unread(place, f"au printemps, voir {LONG}")
+    with writing(world.stage.hub.engine) as session:
+        by = world.stage.people["animator"]
+        sectoring.set_sector(session, place, ["C-35238", "C-35047"], by=by, at=world.stage.clock())
 
 
 def _what_went_out(world: World, desk: Desk) -> None:

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Engine
 
 from tests.services.desk import Desk
+from tests.services.shelf import Shelf
 from tests.stage import Stage, build_stage
 
 
@@ -21,3 +22,9 @@ def stage(engine: Engine, tmp_path: Path) -> Stage:
 def desk(stage: Stage) -> Desk:
     """Somewhere to write."""
     return Desk(stage, stage.hub.terms)
+
+
+@pytest.fixture
+def shelf(stage: Stage) -> Shelf:
+    """Places to keep."""
+    return Shelf(stage)

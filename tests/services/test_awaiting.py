@@ -13,10 +13,11 @@ from hub.domain.delivery import Action, Delivery, DeliveryState, Provenance
 from hub.domain.person import RoleKind
 from hub.domain.reach import How, Unit
 from hub.services import approving, awaiting, holding, sketching
-from hub.services.awaiting import Day
+from hub.services.awaiting import Day, Places
 from hub.services.covering import Health
 from tests.services.counting import CLICKS, PEOPLE, VIEWS, read, sent, visit
 from tests.services.desk import Desk
+from tests.services.shelf import Shelf
 from tests.services.test_reading_together import copies, statements
 
 
@@ -266,3 +267,13 @@ def test_a_long_history_asks_no_more_questions(desk: Desk, who):
 
 def _last(desk: Desk) -> int:
     return max(one.id or 0 for post_id in range(1, 20) for one in desk.deliveries(post_id))
+
+
+def test_places_and_open_days_wait_for_those_who_keep_them(desk: Desk, shelf: Shelf):
+    assert day(desk).places is None
+    shelf.put(dated_on=None)
+    shelf.propose(shelf.put())
+
+    assert day(desk).places == Places(stale=1, open_days=1)
+    assert day(desk, "administrator").places == Places(stale=1, open_days=1)
+    assert (day(desk, "stranger").places, day(desk, "analyst").places) == (None, None)

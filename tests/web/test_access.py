@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from hub.web.app import create_app
+from tests.services.shelf import Shelf
 from tests.web.conftest import Ask, a_draft
 
 PUBLIC = {("GET", "/territories"), ("POST", "/login")}
@@ -21,6 +22,8 @@ WHO_SEES = (MAY, MAY, UNKNOWN, MAY, MAY, MAY)
 WHO_CHANGES = (MAY, MAY, UNKNOWN, MAY, NO, NO)
 WHO_APPROVES = (NO, NO, UNKNOWN, MAY, NO, NO)
 WHO_WRITES = (MAY, MAY, MAY, MAY, NO, NO)
+WHO_KEEPS_PLACES = (MAY, MAY, MAY, MAY, NO, MAY)
+WHO_KEEPS_THIS_PLACE = (MAY, MAY, UNKNOWN, MAY, NO, MAY)
 
 TABLE: dict[tuple[str, str], tuple[object, ...]] = {
     ("GET", "/me"): EVERYBODY,
@@ -44,10 +47,18 @@ TABLE: dict[tuple[str, str], tuple[object, ...]] = {
     ("GET", "/reach/report"): EVERYBODY,
     ("GET", "/reach/trend"): EVERYBODY,
     ("GET", "/reach/export"): EVERYBODY,
+<<<<<<< HEAD
     ("GET", "/reach/print"): EVERYBODY,
+=======
+    ("GET", "/places"): WHO_KEEPS_PLACES,
+    ("GET", "/places/near"): EVERYBODY,
+    ("GET", "/places/{place_id}"): WHO_KEEPS_THIS_PLACE,
+    ("PATCH", "/places/{place_id}"): WHO_KEEPS_THIS_PLACE,
+    ("POST", "/places/{place_id}/check"): WHO_KEEPS_THIS_PLACE,
+>>>>>>> h-staffp
     ("DELETE", "/tokens/current"): EVERYBODY,
 }
-"""The post is the animator's, for a part of A-14; the stranger is animator of another académie."""
+"""The post is the animator's, for a part of A-14, where the place is; the stranger is animator elsewhere."""
 
 
 @pytest.fixture
@@ -70,6 +81,8 @@ def body(method: str, path: str) -> dict[str, Any]:
         return {"files": {"file": ("picture.png", out.getvalue())}}
     if method == "PUT":
         return {"json": a_draft()}
+    if method == "PATCH":
+        return {"json": {"phone": "3949"}}
     if path == "/posts" and method == "POST":
         return {"json": a_draft(audience=None, accounts=["portal:FR"])}
     if path.endswith("/resolve"):
@@ -82,11 +95,11 @@ def test_the_table_leaves_out_no_route(routes):
 
 
 def test_every_role_may_do_what_the_table_says_and_nothing_else(ask: Ask, approved):
-    delivery = approved["deliveries"][0]["id"]
+    delivery, place = approved["deliveries"][0]["id"], Shelf(ask.stage).put()
     told, expected = {}, {}
 
     for (method, template), verdicts in TABLE.items():
-        path = template.format(post_id=approved["id"], delivery_id=delivery)
+        path = template.format(post_id=approved["id"], delivery_id=delivery, place_id=place)
         for who, verdict in zip(ROLES, verdicts, strict=True):
             status = ask(method, path, who, **body(method, template)).status_code
             told[method, template, who] = status if status in {401, 403, 404} else MAY
@@ -98,7 +111,7 @@ def test_every_role_may_do_what_the_table_says_and_nothing_else(ask: Ask, approv
 
 def test_nothing_but_the_public_routes_answers_without_a_token(ask: Ask, routes):
     statuses = {
-        (method, path): ask(method, path.format(post_id=1, delivery_id=1), **body(method, path)).status_code
+        (method, path): ask(method, path.format(post_id=1, delivery_id=1, place_id=1), **body(method, path)).status_code
         for method, path in routes - PUBLIC
     }
 

@@ -18,6 +18,7 @@ from hub.domain.sign_in import SignIn
 from hub.services import sketching
 from hub.web.app import create_app
 from hub.web.security import SAFE
+from tests.services.shelf import Shelf
 from tests.stage import Stage, build_stage
 from tests.web.conftest import Ask, Browser, a_draft
 from tests.web.test_pages_guarded import OPEN, staff
@@ -36,6 +37,8 @@ WHO_KEEPS_ACCOUNTS = (NO, NO, NO, MAY, NO, MAY)
 WHO_KEEPS_THIS_ACCOUNT = (NO, NO, UNKNOWN, MAY, NO, MAY)
 WHO_KEEPS_THE_HOUSE = (NO, NO, NO, MAY, NO, MAY)
 WHO_KEEPS_PEOPLE = (NO, NO, NO, NO, NO, MAY)
+WHO_KEEPS_PLACES = (MAY, MAY, MAY, MAY, NO, MAY)
+WHO_KEEPS_THIS_PLACE = (MAY, MAY, UNKNOWN, MAY, NO, MAY)
 
 TABLE: dict[tuple[str, str], tuple[object, ...]] = {
     ("GET", "/equipe"): EVERYBODY,
@@ -108,6 +111,22 @@ TABLE: dict[tuple[str, str], tuple[object, ...]] = {
     ("POST", "/equipe/publications/{post_id}/soumettre"): WHO_CHANGES,
     ("GET", "/equipe/reglages"): WHO_KEEPS_THE_HOUSE,
     ("POST", "/equipe/reglages"): WHO_KEEPS_THE_HOUSE,
+    ("GET", "/equipe/structures"): WHO_KEEPS_PLACES,
+    ("GET", "/equipe/structures/nouvelle"): WHO_KEEPS_PLACES,
+    ("POST", "/equipe/structures/nouvelle"): WHO_KEEPS_PLACES,
+    ("GET", "/equipe/structures/portes-ouvertes"): WHO_KEEPS_PLACES,
+    ("POST", "/equipe/structures/portes-ouvertes/{proposal_id}"): WHO_KEEPS_THIS_PLACE,
+    ("GET", "/equipe/structures/{place_id}"): WHO_KEEPS_THIS_PLACE,
+    ("GET", "/equipe/structures/{place_id}/correction"): WHO_KEEPS_THIS_PLACE,
+    ("POST", "/equipe/structures/{place_id}/correction"): WHO_KEEPS_THIS_PLACE,
+    ("POST", "/equipe/structures/{place_id}/fin"): WHO_KEEPS_THIS_PLACE,
+    ("GET", "/equipe/structures/{place_id}/fusion"): WHO_KEEPS_THIS_PLACE,
+    ("POST", "/equipe/structures/{place_id}/fusion"): WHO_KEEPS_THIS_PLACE,
+    ("GET", "/equipe/structures/{place_id}/secteur"): WHO_KEEPS_THIS_PLACE,
+    ("POST", "/equipe/structures/{place_id}/secteur"): WHO_KEEPS_THIS_PLACE,
+    ("POST", "/equipe/structures/{place_id}/separation"): WHO_KEEPS_THIS_PLACE,
+    ("POST", "/equipe/structures/{place_id}/source"): WHO_KEEPS_THIS_PLACE,
+    ("POST", "/equipe/structures/{place_id}/verification"): WHO_KEEPS_THIS_PLACE,
     ("GET", "/equipe/validation"): EVERYBODY,
     ("POST", "/equipe/validation"): EVERYBODY,
     ("GET", "/equipe/validation/{post_id}"): WHO_APPROVES,
@@ -115,7 +134,7 @@ TABLE: dict[tuple[str, str], tuple[object, ...]] = {
     ("POST", "/equipe/validation/{post_id}/retour"): WHO_APPROVES,
     ("POST", "/equipe/deconnexion"): EVERYBODY,
 }
-"""Post, delivery, sheet and session are the animator's, for a part of A-14; the stranger works elsewhere.
+"""Post, delivery, sheet, session and place are the animator's, or of a part of A-14; the stranger works elsewhere.
 
 The one who is kept among people is the deputy; the queue is open to all and shows each only what they may approve.
 """
@@ -175,6 +194,7 @@ def things(ask: Ask, stage: Stage, browse) -> dict[str, str]:
     browse("animator")
     with reading(stage.hub.engine) as session:
         sign_in = session.exec(select(SignIn.id).where(SignIn.person_id == stage.people["animator"].id)).one()
+    place = Shelf(stage).put()
     return {
         "post_id": str(waiting),
         "delivery_id": str(delivery),
@@ -186,6 +206,8 @@ def things(ask: Ask, stage: Stage, browse) -> dict[str, str]:
         "picture_id": picture,
         "position": "0",
         "code": "A-14",
+        "place_id": str(place),
+        "proposal_id": str(Shelf(stage).propose(place)),
         "consent_id": "x" * 24,
     }
 

@@ -42,11 +42,12 @@ def find_territories(
     """The likeliest first; an empty list when nothing fits."""
     if bool(query and query.strip()) == bool(near):
         raise Invalid(_("Say either what to look for (query) or where (near)."), field="query")
-    found = finding.find_near(session, *_point(near)) if near else finding.find_territories(session, query or "")
+    found = finding.find_near(session, *point(near)) if near else finding.find_territories(session, query or "")
     return [{name: getattr(one, name) for name in SHOWN} for one in found]
 
 
-def _point(near: str) -> tuple[float, float]:
+def point(near: str) -> tuple[float, float]:
+    """Latitude and longitude as they stand in an address; Invalid for what is none on Earth."""
     try:
         lat, lon = (float(part) for part in near.split(","))
     except ValueError as error:

@@ -15,7 +15,7 @@ from hub.domain.errors import FieldProblem, HubError, Invalid, NotFound, WrongSt
 from hub.domain.person import Actor
 from hub.domain.post import MAX_PICTURES, Media, Post
 from hub.language import _
-from hub.services import agreeing, comparing, drafting, sketching
+from hub.services import agreeing, comparing, drafting, proposing, sketching
 from hub.services.drafting import Draft
 from hub.web.deps import LARGEST_ID, Id, Now, ReadDb, TheHub
 from hub.web.forms import Form, TypedForm, filled
@@ -44,18 +44,22 @@ def begin(
     now: Now,
     genre: Annotated[str, Query(max_length=20)] = "",
     comme: Annotated[int | None, Query(ge=1, le=LARGEST_ID)] = None,
+    proposition: Annotated[int | None, Query(ge=1, le=LARGEST_ID)] = None,
     feuille: SheetId = "",
 ) -> Response:
-    """A new post: empty, like an earlier one, or where somebody left off."""
+    """A new post: empty, like an earlier one, about an open day that a source tells, or where somebody left off."""
     drafting.require_writer(visit.actor)
     if feuille:
         return _go_on(request, session, hub, feuille, by=visit.actor)
     begun = Begun(sketching.new_id())
-    if comme is None:
+    if proposition is not None:
+        form = sheet.about(session, proposition, by=visit.actor, at=now)
+    elif comme is None:
         form = sheet.fresh(session, by=visit.actor, at=now, kind=genre)
     else:
         form = sheet.like(session, drafting.get_post(session, comme, by=visit.actor), by=visit.actor, at=now)
-    return _page(request, session, hub, form, begun, by=visit.actor, looked=comme is not None)
+    looked = comme is not None or proposition is not None
+    return _page(request, session, hub, form, begun, by=visit.actor, looked=looked)
 
 
 @router.get("/publications/{post_id}/modifier")
@@ -294,6 +298,8 @@ def _save(hub: Hub, typed: Draft, form: Form, begun: Begun, *, by: Actor) -> Sav
             return Saved(drafting.get_post(session, done[0], by=by))
         post = _written(session, hub, typed, begun, by=by)
         sketching.finish(session, begun.sheet_id, post, by=by, at=at)
+        if begun.post is None and (proposal := _number(form["proposal"])):
+            proposing.take(session, proposal, post, by=by, at=at)
         if form["step"] != "submit":
             return Saved(post)
         assert post.id is not None

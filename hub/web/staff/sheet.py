@@ -17,7 +17,7 @@ from hub.domain.person import Actor
 from hub.domain.post import MAX_PICTURES, Kind, Media, Post, PostState
 from hub.domain.territory import Atlas, Level
 from hub.language import N_, _
-from hub.services import agreeing, choosing, drafting, finding, geotargeting
+from hub.services import agreeing, choosing, drafting, finding, geotargeting, proposing
 from hub.services.choosing import Choice
 from hub.services.drafting import Draft
 from hub.services.geotargeting import Planned
@@ -91,6 +91,29 @@ def like(session: Session, post: Post, *, by: Actor, at: datetime) -> Form:
         land = geotargeting.atlas(session, by.territories())
         changed |= {"when": choosing.usual_time(session, by=by, land=land, at=at), "fold": None}
     return filled(draft_form.written(typed.model_copy(update=changed)))
+
+
+def about(session: Session, proposal_id: int, *, by: Actor, at: datetime) -> Form:
+    """The form of a post about an open day: everything that its source says, for somebody to read and complete."""
+    told = proposing.sketch(session, proposal_id, by=by)
+    usual = fresh(session, by=by, at=at, kind=Kind.EVENT)
+    zone = told.zone if told.zone in choosing.ZONE_PLACES else usual["event-zone"]
+    changed = {
+        "proposal": str(proposal_id),
+        "text": told.text,
+        "link": told.link,
+        "audience": told.audience,
+        "attendance": told.attendance.value,
+        "venue": told.venue,
+        "address": told.address,
+        "commune": told.commune,
+        "online": told.online,
+        "event-zone": zone,
+    }
+    for row, span in enumerate(told.spans):
+        parts = (span.day, span.begin, span.end, span.last)
+        changed |= {f"timing-{row}-{part}": text for part, text in zip(draft_form.TIMING, parts, strict=True)}
+    return usual.with_values(**changed)
 
 
 # --- What the page shows --------------------------------------------------------------------------------
