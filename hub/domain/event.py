@@ -227,9 +227,13 @@ class Event(Typed):
             raise ValueError(_("An online event needs its link."))
         return self
 
+    def spans_as_typed(self) -> list[Span]:
+        """Its timings as moments, in the order in which they were typed."""
+        return [span_of(timing, self.zone) for timing in self.timings]
+
     def spans(self) -> list[Span]:
         """Its timings in the order of time."""
-        return sorted((span_of(timing, self.zone) for timing in self.timings), key=lambda span: (span.begin, span.end))
+        return sorted(self.spans_as_typed(), key=lambda span: (span.begin, span.end))
 
     def last_day_ends_at(self) -> datetime:
         """The UTC instant at which its last date is over; an end at midnight still belongs to the evening before."""
