@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from math import asin, cos, radians, sin, sqrt
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import JSON, Index, Text, UniqueConstraint
 from sqlmodel import Field
 
+from hub.domain.post import Kind
 from hub.domain.table import Moment, Table, choice
 
 EARTH_RADIUS_KM = 6371.0088
@@ -166,3 +167,25 @@ class AreaVisit(Table, table=True):
     territory_code: str = Field(foreign_key="territory.code", primary_key=True)
     page: str = Field(primary_key=True, max_length=24)
     count: int
+
+
+FOREVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
+"""The end of what has none."""
+
+
+class Pinned(Table, table=True):
+    """An item of the portal on the board of one territory: kept with what goes out and what is taken down.
+
+    So that a page of a commune reads its own few boards, however much was ever published.
+    """
+
+    __table_args__ = (Index("ix_pinned_board", "territory_code", "whole", "ends_at", "sent_at"),)
+
+    delivery_id: int = Field(foreign_key="delivery.id", primary_key=True)
+    territory_code: str = Field(foreign_key="territory.code", primary_key=True)
+    whole: bool
+    """Whether it is meant for all of this territory; else for something within it."""
+    kind: Kind = Field(sa_type=choice(Kind))
+    sent_at: datetime = Field(sa_type=Moment)
+    ends_at: datetime = Field(sa_type=Moment)
+    """When it is over and listed no more; FOREVER for what is not about a day."""

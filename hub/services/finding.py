@@ -7,23 +7,20 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from math import asin, cos, degrees, pi, radians, sin
 
 from sqlalchemy import ColumnElement, and_, case, or_
 from sqlmodel import Session, col, select
 
-from hub.domain.place import EARTH_RADIUS_KM, Commune, Postcode, distance_km
+from hub.domain.place import Commune, Postcode, distance_km
 from hub.domain.table import by_letters
 from hub.domain.territory import Level, Territory, search_key
+from hub.services import bounding
 
 MOST_NAMES = 20
 """How many communes a name may bring; a postcode brings all of its own."""
 
 LONGEST_QUERY = 120
 """Characters; no name is half as long."""
-
-FIRST_RADIUS_KM = 25.0
-HALF_EARTH_KM = pi * EARTH_RADIUS_KM
 
 
 @dataclass(frozen=True)
@@ -82,12 +79,11 @@ def find_territories(session: Session, query: str) -> list[Found]:
 
 def find_near(session: Session, lat: float, lon: float, *, limit: int = 10) -> list[Found]:
     """The living communes nearest to a point, nearest first; right at the poles and across the date line too."""
-    radius = FIRST_RADIUS_KM
-    while True:
+    near: list[tuple[str, float]] = []
+    for radius in bounding.radii():
         near = _within(session, lat, lon, radius)
-        if len(near) >= limit or radius >= HALF_EARTH_KM:
+        if len(near) >= limit:
             break
-        radius *= 4
     near.sort(key=lambda pair: (pair[1], pair[0]))
     kilometres = dict(near[:limit])
     found = _describe(session, col(Commune.insee).in_(kilometres))
@@ -262,25 +258,12 @@ def _within(session: Session, lat: float, lon: float, radius: float) -> list[tup
     points = (
         select(Commune.insee, Commune.lat, Commune.lon)
         .join(Territory, col(Territory.code) == col(Commune.territory_code))
-        .where(col(Territory.ended_on).is_(None), *_box(lat, lon, radius))
+        .where(col(Territory.ended_on).is_(None), *bounding.box(Commune, lat, lon, radius))
     )
     measured = (
         (insee, distance_km(lat, lon, other_lat, other_lon)) for insee, other_lat, other_lon in session.exec(points)
     )
-    return [(insee, distance) for insee, distance in measured if distance <= radius or radius >= HALF_EARTH_KM]
-
-
-def _box(lat: float, lon: float, radius: float) -> list[ColumnElement[bool]]:
-    """A box around a circle; two boxes where it crosses the date line, a whole band where it holds a pole."""
-    angle = radius / EARTH_RADIUS_KM
-    south, north = lat - degrees(angle), lat + degrees(angle)
-    box: list[ColumnElement[bool]] = [col(Commune.lat).between(south, north)]
-    if south <= -90 or north >= 90:
-        return box
-    half = degrees(asin(min(1.0, sin(angle) / cos(radians(lat)))))
-    west, east = lon - half, lon + half
-    stripes = [(west + turn, east + turn) for turn in (-360, 0, 360) if west + turn <= 180 and east + turn >= -180]
-    return [*box, or_(*(col(Commune.lon).between(*stripe) for stripe in stripes))]
+    return [(insee, distance) for insee, distance in measured if distance <= radius or radius >= bounding.HALF_EARTH_KM]
 
 
 def _without_repeats(found: Sequence[Found]) -> list[Found]:

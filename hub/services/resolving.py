@@ -31,7 +31,7 @@ from hub.domain.delivery import (
 from hub.domain.errors import Invalid, NotAllowed, NotFound, WrongState
 from hub.domain.person import WRITERS, Actor
 from hub.language import _
-from hub.services import connecting, delivering, drafting, geotargeting, rolling
+from hub.services import connecting, delivering, drafting, geotargeting, pinning, rolling
 
 S = DeliveryState
 
@@ -308,6 +308,7 @@ def record_removal(
         attempt.outcome = OutcomeKind.OK.value
         delivery.state, delivery.removal_at, delivery.next_sample_at = S.REMOVED, None, None
         delivery.reason = delivery.removal_reason
+        pinning.unpin(session, removal.delivery_id)
         note(session, "delivery.removed", f"delivery:{delivery.id}", by=CLOCK, at=at)
         return delivery.state
     outcome = delivering.outcome_of(error, patience, at=at)

@@ -21,7 +21,7 @@ from hub.domain.metric import Catalogue
 from hub.domain.post import Post
 from hub.domain.reach import ADDITIVE, Reached, ReachedDay, ReachFigure, Sample, Unit, Visit, monday
 from hub.domain.territory import Atlas
-from hub.services import geotargeting
+from hub.services import geotargeting, pinning
 
 PAGE: Final = 500
 """Deliveries that are counted again in one transaction."""
@@ -163,11 +163,18 @@ def told(network: str, figures: Iterable[Newest], catalogue: Catalogue) -> Count
 
 
 def enter(session: Session, delivery: Delivery) -> None:
-    """A delivery is out: from now on reports know it, with its day and hour where it went out."""
+    """A delivery is out: from now on reports know it, with its day and hour where it went out, and boards show it."""
     assert delivery.id is not None
     session.flush()
     for row in _bases(session, [delivery.id]):
+        _pin_ours(session, row)
         _enter(session, row | unread(row["network"], has_link=row.pop("has_link")))
+
+
+def _pin_ours(session: Session, row: Mapping[str, Any]) -> None:
+    """What goes out on our own portal is on the boards of its territories."""
+    if row["network"] == AccountNetwork.PORTAL.value:
+        pinning.pin(session, row["delivery_id"])
 
 
 def _enter(session: Session, row: Mapping[str, Any]) -> None:
@@ -213,6 +220,7 @@ def enter_row(session: Session, row: Mapping[str, Any], *, sent_at: datetime) ->
     """What `enter` does, where the row is known already."""
     there = sent_at.astimezone(zone_info(row["zone"]))
     made = {name: value for name, value in row.items() if name != "zone"}
+    _pin_ours(session, row)
     _enter(session, made | {"day": there.date(), "week": monday(there.date()), "hour": there.hour})
 
 

@@ -23,7 +23,7 @@ from hub.domain.person import RoleKind
 from hub.domain.population import Cohort
 from hub.domain.territory import Level, Territory
 from hub.secrets import write_new_key
-from hub.services import cataloguing, connecting, importing, joining, populating, reviewing
+from hub.services import cataloguing, connecting, importing, joining, kinds, populating, reviewing
 from hub.wiring import Hub
 
 APP_ID: Final = "900"
@@ -68,6 +68,7 @@ def found(hub: Hub, sandbox: Sandbox, *, at: datetime) -> dict[str, Access]:
         importing.load_reference(session, at=at)
         importing.make_portal_account(session, at=at)
         cataloguing.lay(session, at=at)
+        kinds.lay(session, at=at)
         populating.bring_in(session, _populations(session, at.year), at=at)
         pages = _pages(session, sandbox)
         for code, (page_id, name, token) in pages.items():

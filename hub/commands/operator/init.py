@@ -87,7 +87,7 @@ def _fill(engine: Engine, settings: Settings) -> list[str]:
     with explained(engine), writing(engine) as session:
         with terminal.progress(_("Reference data")) as told:
             counts = importing.load_reference(session, at=at, communes=own, told=told)
-        done = _loaded(session, counts, own, at=at) + _lay_metrics(session, at=at)
+        done = _loaded(session, counts, own, at=at) + _lay_metrics(session, at=at) + _lay_kinds(session, at=at)
         if importing.make_portal_account(session, at=at):
             done.append(_("The portal account was made: approved posts can appear there."))
             done.append(_("Next: “relais user add” makes the first administrator, “relais serve” starts Relais."))
@@ -114,6 +114,19 @@ def _lay_metrics(session: Session, *, at: datetime) -> list[str]:
         return []
     told = ngettext(
         "Metrics: {count} row was added or changed.", "Metrics: {count} rows were added or changed.", changed
+    )
+    return [told]
+
+
+def _lay_kinds(session: Session, *, at: datetime) -> list[str]:
+    """Bring the kinds of places up to date."""
+    from hub.services import kinds
+
+    changed = kinds.lay(session, at=at)
+    if not changed:
+        return []
+    told = ngettext(
+        "Kinds of places: {count} was added or changed.", "Kinds of places: {count} were added or changed.", changed
     )
     return [told]
 

@@ -1,5 +1,8 @@
 """Places that receive young people: kinds, places, their sectors, the open days that sources tell, visits of areas."""
 
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
 from alembic import op
 import sqlalchemy as sa
 
@@ -99,10 +102,73 @@ def upgrade() -> None:
     with op.batch_alter_table('place_sector', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_place_sector_territory_code'), ['territory_code'], unique=False)
 
+    op.create_table('pinned',
+    sa.Column('delivery_id', sa.Integer(), nullable=False),
+    sa.Column('territory_code', sa.String(), nullable=False),
+    sa.Column('whole', sa.Boolean(), nullable=False),
+    sa.Column('kind', sa.Enum('event', 'option', 'meeting', 'advice', 'news', name='kind', native_enum=False, length=24), nullable=False),
+    sa.Column('sent_at', hub.domain.table.Moment(timezone=True), nullable=False),
+    sa.Column('ends_at', hub.domain.table.Moment(timezone=True), nullable=False),
+    sa.ForeignKeyConstraint(['delivery_id'], ['delivery.id'], name=op.f('fk_pinned_delivery_id')),
+    sa.ForeignKeyConstraint(['territory_code'], ['territory.code'], name=op.f('fk_pinned_territory_code')),
+    sa.PrimaryKeyConstraint('delivery_id', 'territory_code', name=op.f('pk_pinned'))
+    )
+    with op.batch_alter_table('pinned', schema=None) as batch_op:
+        batch_op.create_index('ix_pinned_board', ['territory_code', 'whole', 'ends_at', 'sent_at'], unique=False)
+
+    pin_what_is_out()
+
+
+def pin_what_is_out() -> None:
+    """Put every item that is out already on its boards, as it is done from now on when one goes out."""
+    connection = op.get_bind()
+    paths = dict(connection.execute(sa.text("SELECT code, path FROM territory")).all())
+    out = sa.text(
+        "SELECT d.id, d.gate, d.sent_at, d.useless_after, p.kind, p.event FROM delivery d"
+        " JOIN account a ON a.id = d.account_id JOIN post p ON p.id = d.post_id"
+        " WHERE a.network = 'portal' AND d.state = 'sent' AND d.sent_at IS NOT NULL"
+    ).columns(
+        gate=sa.JSON(), event=sa.JSON(), sent_at=hub.domain.table.Moment(), useless_after=hub.domain.table.Moment()
+    )
+    rows = []
+    for one in connection.execute(out):
+        codes = (one.gate or {}).get("territories") or ["FR"]
+        above = {code for known in codes if known in paths for code in paths[known].split("/")} - set(codes)
+        known = {"delivery_id": one.id, "kind": one.kind, "sent_at": one.sent_at}
+        known["ends_at"] = _ends_at(one)
+        rows += [known | {"territory_code": code, "whole": True} for code in codes if code in paths]
+        rows += [known | {"territory_code": code, "whole": False} for code in sorted(above)]
+    if rows:
+        op.bulk_insert(_PINNED, rows)
+
+
+def _ends_at(one: sa.Row) -> datetime:
+    """The last end of its event; some weeks for what is about a day that nobody told; the end of time for the rest."""
+    if one.event:
+        zone = ZoneInfo(one.event.get("zone") or "Europe/Paris")
+        return max(datetime.fromisoformat(timing["end"]) for timing in one.event["timings"]).replace(tzinfo=zone)
+    if one.kind in {"event", "meeting"}:
+        return max(one.useless_after, one.sent_at + timedelta(days=30))
+    return datetime(9999, 1, 1, tzinfo=UTC)
+
+
+_PINNED = sa.table(
+    "pinned",
+    sa.column("delivery_id", sa.Integer()),
+    sa.column("territory_code", sa.String()),
+    sa.column("whole", sa.Boolean()),
+    sa.column("kind", sa.String()),
+    sa.column("sent_at", hub.domain.table.Moment(timezone=True)),
+    sa.column("ends_at", hub.domain.table.Moment(timezone=True)),
+)
 
 
 def downgrade() -> None:
     """Go one version down."""
+    with op.batch_alter_table('pinned', schema=None) as batch_op:
+        batch_op.drop_index('ix_pinned_board')
+
+    op.drop_table('pinned')
     with op.batch_alter_table('place_sector', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_place_sector_territory_code'))
 
