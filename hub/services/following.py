@@ -1,4 +1,4 @@
-"""What somebody follows who follows an area: its newest items, its dates to come, and the dates that were taken down."""
+"""What somebody follows who follows an area: its newest items, its dates to come, and those that were taken down."""
 
 from __future__ import annotations
 
@@ -35,6 +35,10 @@ AHEAD: Final = timedelta(days=366)
 
 TOLD: Final = timedelta(days=90)
 """So long a date that was taken down is told as cancelled: programs that look once a month strike it out too."""
+
+
+Told = tuple[Item, datetime | None]
+"""An item, and when it was taken down, if it was."""
 
 
 @dataclass(frozen=True)
@@ -104,22 +108,27 @@ def coming(session: Session, area: Node, *, kind: Kind | None = None, at: dateti
     for code, whole in boards(area):
         query = _pinned(code, whole, kind).where(col(Pinned.ends_at).between(at - BEHIND, FOREVER - timedelta(days=1)))
         ids.update(number for number, _sent in session.exec(query.order_by(col(Pinned.ends_at)).limit(MOST_EVENTS)))
-    alive = [(item, None) for item in _items(session, sorted(ids))]
+    alive: list[Told] = [(item, None) for item in _items(session, sorted(ids))]
     return _dated(session, [*alive, *_taken_down(session, area, kind, at=at)], at=at)
 
 
 def dated_item(session: Session, key: str, *, at: datetime) -> Dated:
     """One item with its dates; NotFound when it has none, TakenDown when it was removed longer ago than is told."""
     try:
-        told = [(get_item(session, key), None)]
+        told: list[Told] = [(get_item(session, key), None)]
     except TakenDown:
-        told = [*_removed(session, at=at, key=key)]
+        told = _removed(session, at=at, key=key)
         if not told:
             raise
     found = _dated(session, told, at=at, everything=True)
     if not found:
         raise NotFound(_("This has no date to put into a calendar."))
     return found[0]
+
+
+def began_at(session: Session) -> datetime:
+    """When the portal began: a file in which nothing is yet has not changed since then."""
+    return session.exec(select(Account.created_at).where(Account.network == AccountNetwork.PORTAL)).one()
 
 
 def boards(area: Node) -> list[tuple[str, bool]]:
@@ -147,9 +156,7 @@ def _items(session: Session, ids: Sequence[int]) -> list[Item]:
     return [found[number] for number in ids if number in found]
 
 
-def _taken_down(
-    session: Session, area: Node, kind: Kind | None, *, at: datetime
-) -> Iterable[tuple[Item, datetime | None]]:
+def _taken_down(session: Session, area: Node, kind: Kind | None, *, at: datetime) -> Iterator[Told]:
     """What was taken down lately and had been meant for the area: few at any time, whatever the history."""
     removed = [(item, when) for item, when in _removed(session, at=at) if kind is None or item.post.kind is kind]
     codes = {code for item, _when in removed for code in zone_of(item.delivery)}
@@ -159,7 +166,7 @@ def _taken_down(
             yield item, when
 
 
-def _removed(session: Session, *, at: datetime, key: str | None = None) -> list[tuple[Item, datetime | None]]:
+def _removed(session: Session, *, at: datetime, key: str | None = None) -> list[Told]:
     removed_at = (
         select(func.max(Attempt.ended_at))
         .where(Attempt.delivery_id == Delivery.id, Attempt.kind == AttemptKind.REMOVE)
@@ -182,9 +189,7 @@ def _removed(session: Session, *, at: datetime, key: str | None = None) -> list[
     return [(Item(delivery, post), when) for delivery, post, when in session.exec(query)]
 
 
-def _dated(
-    session: Session, told: Iterable[tuple[Item, datetime | None]], *, at: datetime, everything: bool = False
-) -> list[Dated]:
+def _dated(session: Session, told: Iterable[Told], *, at: datetime, everything: bool = False) -> list[Dated]:
     """Those that have dates (within reach, unless everything is asked for), by their first date."""
     events = [(item, Event.model_validate(item.post.event), when) for item, when in told if item.post.event]
     communes = _communes(session, {event.commune for _item, event, _when in events if event.commune})

@@ -1,4 +1,4 @@
-"""Items as files that programs follow: Atom (RFC 4287) and iCalendar (RFC 5545). What is told depends on the items alone."""
+"""Items as files that programs follow: Atom (RFC 4287) and iCalendar (RFC 5545). The same items make the same file."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def atom(items: Sequence[Item], *, title: str, path: str, page: str, address: st
     _add(Xml.SubElement(feed, "author"), "name", "Relais")
     for item in items:
         _add_entry(feed, item, address)
-    return Xml.tostring(feed, encoding="utf-8", xml_declaration=True)
+    return bytes(Xml.tostring(feed, encoding="utf-8", xml_declaration=True))
 
 
 def _add_entry(feed: Xml.Element, item: Item, address: str) -> None:
@@ -152,5 +152,6 @@ def _where(event: Event, commune: Commune | None) -> str:
 def _description(item: Item, event: Event, commune: Commune | None, page: str) -> str:
     """The text, how to take part, and where to read on; when and where stand in fields of their own."""
     told = describing.facts(event, lambda code: commune.name if commune else code)
-    lines = [f"{fact.name} : {', '.join(fact.lines)}" for fact in told if fact.field not in {"timings", "zone", "place"}]
+    kept = [fact for fact in told if fact.field not in {"timings", "zone", "place"}]
+    lines = [_("{name}: {words}", name=fact.name, words=", ".join(fact.lines)) for fact in kept]
     return "\n\n".join(part for part in (item.delivery.text.strip(), "\n".join(lines), page) if part)
