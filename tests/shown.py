@@ -34,8 +34,7 @@ def put_out(
 ) -> Delivery:
     """One item that is out for these territories."""
     at = sent_at or stage.clock()
-    author = stage.people["animator"].person.id
-    assert author is not None
+    author = stage.people["animator"].id
     same = {"wall_time": "2026-11-02T12:00", "zone": "Europe/Paris", "useless_after": at + timedelta(days=1)}
     post = Post(
         kind=kind, text=text, event=event, first_due_at=at, author_id=author, changed_by_id=author, seed="seed",
@@ -44,7 +43,7 @@ def put_out(
     session.add(post)
     session.flush()
     approval = Approval(
-        post_id=post.id, version=1, fingerprint="f", person_id=stage.people["coordinator"].person.id, at=at
+        post_id=post.id, by_id=stage.people["coordinator"].id, at=at, version=1, content="c", fingerprint="f"
     )
     session.add(approval)
     session.flush()
