@@ -137,7 +137,7 @@ def test_one_kind_is_followed_alone(stage: Stage):
 
 
 def test_what_is_over_or_was_taken_down_is_news_no_more(stage: Stage):
-    over, down, here = open_day(stage, "A-14", begin="2026-11-02T09:00:00"), out(stage, "A-14"), out(stage, "A-14")
+    over, down, here = open_day(stage, "A-14", begin="2026-10-30T09:00:00"), out(stage, "A-14"), out(stage, "A-14")
     take_down(stage, down)
 
     assert newest(stage) == [here]
