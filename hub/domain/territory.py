@@ -49,12 +49,16 @@ _SAINT = re.compile(r"\bst(e?)\b")
 _NOT_WORD = re.compile(r"[^a-z0-9]+")
 
 
+def plain(name: str) -> str:
+    """A name in small letters without accents, its words apart."""
+    told = name.lower().replace("œ", "oe").replace("æ", "ae")
+    told = "".join(letter for letter in unicodedata.normalize("NFD", told) if not unicodedata.combining(letter))
+    return _NOT_WORD.sub(" ", told).strip()
+
+
 def search_key(name: str) -> str:
     """A name as it is searched: no case, accents, hyphens, apostrophes; Saint/St and œ/oe alike; no leading article."""
-    plain = name.lower().replace("œ", "oe").replace("æ", "ae")
-    plain = "".join(letter for letter in unicodedata.normalize("NFD", plain) if not unicodedata.combining(letter))
-    plain = _NOT_WORD.sub(" ", plain).strip()
-    return _LEADING_ARTICLE.sub("", _SAINT.sub(r"saint\1", plain))
+    return _LEADING_ARTICLE.sub("", _SAINT.sub(r"saint\1", plain(name)))
 
 
 def lineage(path: str) -> list[str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from sqlalchemy import ColumnElement, and_, case, or_
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from hub.domain.place import Commune, Postcode, distance_km
@@ -77,10 +78,25 @@ def find_territories(session: Session, query: str) -> list[Found]:
     return _without_repeats(found)
 
 
-def find_near(session: Session, lat: float, lon: float, *, limit: int = 10) -> list[Found]:
-    """The living communes nearest to a point, nearest first; right at the poles and across the date line too."""
+def words_of(query: str) -> str:
+    """What a query says beside numbers and CEDEX, as names are searched."""
+    return search_key(_Asked.read(query).words)
+
+
+def is_cedex(query: str) -> bool:
+    """Whether somebody typed a CEDEX: a number for the mail of firms, which says nothing of where one lives."""
+    return _CEDEX.search(query[:LONGEST_QUERY]) is not None
+
+
+def find_near(
+    session: Session, lat: float, lon: float, *, limit: int = 10, most_km: float | None = None
+) -> list[Found]:
+    """The living communes nearest to a point, nearest first; right at the poles and across the date line too.
+
+    No further than is asked for.
+    """
     near: list[tuple[str, float]] = []
-    for radius in bounding.radii():
+    for radius in bounding.radii(most_km):
         near = _within(session, lat, lon, radius)
         if len(near) >= limit:
             break
@@ -89,6 +105,49 @@ def find_near(session: Session, lat: float, lon: float, *, limit: int = 10) -> l
     found = _describe(session, col(Commune.insee).in_(kilometres))
     placed = [replace(one, distance_km=kilometres[one.insee]) for one in found]
     return sorted(placed, key=lambda one: (one.distance_km, one.insee))
+
+
+@dataclass(frozen=True)
+class Suggested:
+    """A commune that may be meant by what is typed so far."""
+
+    insee: str
+    name: str
+    departement_name: str
+
+    @property
+    def label(self) -> str:
+        """« Nom (département) », which finds it again."""
+        return f"{self.name} ({self.departement_name})"
+
+
+def suggest(session: Session, typed: str, *, limit: int = 8) -> list[Suggested]:
+    """The living communes that begin so, or whose postcode does, the most populous first: quick, as people type."""
+    key = search_key(typed[:LONGEST_QUERY])
+    if len(key) < 2:
+        return []
+    department = aliased(Territory)
+    query = (
+        select(Commune.insee, Commune.name, department.name)
+        .join(Territory, col(Territory.code) == col(Commune.territory_code))
+        .join(department, col(department.code) == col(Territory.parent_code))
+        .where(col(Territory.ended_on).is_(None))
+    )
+    if key.isdigit():
+        # Between two numbers rather than LIKE: an index serves on every database.
+        of_postcode = select(Postcode.insee).where(
+            col(Postcode.postcode).between(key[:5].ljust(5, "0"), key[:5].ljust(5, "9"))
+        )
+        query = query.where(col(Commune.insee).in_(of_postcode))
+    else:
+        name_key = col(Commune.name_key)
+        query = query.where(name_key >= key, name_key < key + "zzzz", name_key.like(f"{key}%"))
+    order = (
+        case((col(Commune.name_key) == key, 0), else_=1),
+        col(Commune.population).desc(),
+        by_letters(col(Commune.insee)),
+    )
+    return [Suggested(*row) for row in session.exec(query.order_by(*order).limit(limit))]
 
 
 _CEDEX = re.compile(r"\bcedex\b(?:\s+\d{1,2}\b)?", re.IGNORECASE)

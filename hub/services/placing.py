@@ -85,6 +85,17 @@ def competent(session: Session, territory_code: str) -> list[Place]:
     return list(session.exec(places))
 
 
+def sector(session: Session, place: Place) -> list[str]:
+    """The names of the communes that a place is competent for."""
+    rows = session.exec(
+        select(Commune.name)
+        .join(PlaceSector, col(PlaceSector.territory_code) == col(Commune.territory_code))
+        .where(PlaceSector.place_id == place.id, col(Commune.arrondissement).is_(False))
+        .order_by(by_letters(col(Commune.name_key)), by_letters(col(Commune.insee)))
+    )
+    return list(rows)
+
+
 def near(
     session: Session,
     lat: float,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections import deque
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from threading import Lock
@@ -39,6 +40,12 @@ PRIVATE: Final = ("/api/", "/equipe")
 
 SECRET_TAIL: Final = re.compile(r"^(/equipe/(?:bienvenue|calendrier)/)[^/]{20,}")
 """Addresses that end in a key: the log shall not open anything."""
+
+LOGGED: Final = (*PRIVATE, "/static/", "/healthz", "/readyz", "/metrics")
+"""Requests of these are logged one by one. Of public pages only what went wrong is: where somebody looks is theirs."""
+
+SCRIPT_HASHES: Final = "script_hashes"
+"""Where a page tells, in the state of its request, which blocks of data stand in it: no other script ever does."""
 
 CONTENT_POLICY: Final = (
     "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; "
@@ -79,6 +86,8 @@ class Guard:
         # No query and no address: a query may hold what people typed, an address says who they are.
         milliseconds = round((perf_counter() - began) * 1000)
         status = answered[0] if answered else 0
+        if not scope["path"].startswith(LOGGED) and status < 500:
+            return
         path = _loggable(scope["path"])
         log.info(line(method=scope["method"], path=path, status=status, ms=milliseconds))
 
@@ -103,7 +112,10 @@ class Guard:
         path = scope["path"]
         headers["X-Content-Type-Options"] = "nosniff"
         headers["Referrer-Policy"] = "same-origin"
-        headers["Content-Security-Policy"] = CONTENT_POLICY
+        headers["Content-Security-Policy"] = content_policy(scope.get("state", {}).get(SCRIPT_HASHES, ()))
+        # A position is asked for by a button of public pages alone.
+        own = "()" if path.startswith(PRIVATE) else "(self)"
+        headers["Permissions-Policy"] = f"geolocation={own}, camera=(), microphone=(), payment=()"
         if self.https:
             headers["Strict-Transport-Security"] = "max-age=31536000"
         if path.startswith(PRIVATE):
@@ -112,8 +124,22 @@ class Guard:
             headers["Cache-Control"] = "public, max-age=31536000, immutable"
 
 
+def content_policy(script_hashes: Sequence[str] = ()) -> str:
+    """What a page may load: our own files, and in it the blocks of data that it announced."""
+    if not script_hashes:
+        return CONTENT_POLICY
+    told = " ".join(f"'sha256-{one}'" for one in script_hashes)
+    return f"{CONTENT_POLICY}; script-src 'self' {told}"
+
+
 def _loggable(path: str) -> str:
-    """As it was asked for, in letters that cannot make a second line, nor another word of this one."""
+    """As it was asked for, in letters that cannot make a second line, nor another word of this one.
+
+    Of a public page only its kind: which area somebody looked at is nobody's business.
+    """
+    if not path.startswith(LOGGED):
+        kind, _slash, rest = path[1:].partition("/")
+        return f"/{quote(kind[:LONGEST_PATH])}" + ("/…" if rest else "")
     return SECRET_TAIL.sub(r"\1…", quote(path[:LONGEST_PATH]))
 
 

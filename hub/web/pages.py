@@ -20,7 +20,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from hub.language import _, current_language, ngettext
+from hub.language import N_, _, current_language, ngettext
 from hub.web import security
 from hub.wiring import Hub
 
@@ -30,6 +30,19 @@ HOME: Final = "Europe/Paris"
 
 FIRST_OF_MONTH: Final = re.compile(r"(?<!\d)1 (?=[^\W\d])")
 """French says « 1er novembre » of the first day alone; the locale data say « 1 novembre »."""
+
+
+DANGER_NUMBERS: Final = (
+    ("tel:119", "119", N_("child in danger")),
+    ("tel:3114", "3114", N_("suicidal thoughts")),
+    ("tel:3018", "3018", N_("bullying, violence online")),
+    ("tel:15", "15", N_("doctor, emergency")),
+    ("tel:17", "17", N_("police")),
+    ("tel:18", "18", N_("firefighters")),
+    ("tel:112", "112", N_("any emergency")),
+    ("sms:114", "114", N_("emergency by text message")),
+)
+"""In the foot of every public page: where a press of the thumb leads, the number, and a word on it."""
 
 
 # --- Words for values -------------------------------------------------------------------------------------
@@ -106,6 +119,7 @@ def environment() -> Environment:
         auto_reload=False,
     )
     made.globals.update(_=_, ngettext=ngettext, asset=asset, query=query, language=current_language)
+    made.globals.update(danger_numbers=DANGER_NUMBERS)
     made.filters.update(moment=moment, wall=wall, day=day, clock=clock, ago=ago, number=number)
     return made
 

@@ -1,6 +1,7 @@
 """Places that receive young people: kinds, places, their sectors, the open days that sources tell, visits of areas."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from alembic import op
@@ -122,7 +123,7 @@ def upgrade() -> None:
 def pin_what_is_out() -> None:
     """Put every item that is out already on its boards, as it is done from now on when one goes out."""
     connection = op.get_bind()
-    paths = dict(connection.execute(sa.text("SELECT code, path FROM territory")).all())
+    paths: dict[str, str] = {row.code: row.path for row in connection.execute(sa.text("SELECT code, path FROM territory"))}
     out = sa.text(
         "SELECT d.id, d.gate, d.sent_at, d.useless_after, p.kind, p.event FROM delivery d"
         " JOIN account a ON a.id = d.account_id JOIN post p ON p.id = d.post_id"
@@ -142,13 +143,14 @@ def pin_what_is_out() -> None:
         op.bulk_insert(_PINNED, rows)
 
 
-def _ends_at(one: sa.Row) -> datetime:
+def _ends_at(one: Any) -> datetime:
     """The last end of its event; some weeks for what is about a day that nobody told; the end of time for the rest."""
     if one.event:
         zone = ZoneInfo(one.event.get("zone") or "Europe/Paris")
         return max(datetime.fromisoformat(timing["end"]) for timing in one.event["timings"]).replace(tzinfo=zone)
     if one.kind in {"event", "meeting"}:
-        return max(one.useless_after, one.sent_at + timedelta(days=30))
+        undated_lasts: datetime = max(one.useless_after, one.sent_at + timedelta(days=30))
+        return undated_lasts
     return datetime(9999, 1, 1, tzinfo=UTC)
 
 
