@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 
 from hub import __version__
 from hub.metrics import registry_for
-from hub.web import api, following, metrics, portal, problems, staff
+from hub.web import api, metrics, portal, problems, staff
 from hub.web.guard import Guard, Turnstile
 from hub.wiring import Hub
 
@@ -43,7 +43,6 @@ def create_app(
         app.state.registry = registry or registry_for(hub)
         app.include_router(metrics.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    app.include_router(following.router)  # before the portal's own: `/p/{key}.ics` is no key
     app.include_router(portal.router)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     app.add_middleware(Guard, https=hub.settings.public_url.startswith("https://"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from xml.etree import ElementTree as Xml
@@ -13,7 +14,7 @@ from icalendar import Calendar
 from hub.database import writing
 from hub.domain.post import Kind
 from hub.services.syndicating import ATOM
-from hub.web.following import FRESH
+from hub.web.portal.following import FRESH
 from tests.services.test_following import open_day, out, take_down
 from tests.stage import Stage
 from tests.web.conftest import Ask
@@ -145,3 +146,35 @@ def test_following_leaves_no_trace_of_who_follows(ask: Ask, stage: Stage):
         after = session.connection().exec_driver_sql("SELECT count(*) FROM visit").scalar()
 
     assert (before, after) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("page", "codes"), [("/c/35238-rennes", {"C-35238", "D-35", "A-14"}), ("/a/14-rennes", {"A-14"})]
+)
+def test_pages_of_areas_tell_how_to_follow_them_and_each_address_works(ask: Ask, page: str, codes: set[str]):
+    told = ask.page(page).text
+
+    links = set(re.findall(r'href="(/suivre/[^"]+)"', told))
+    feeds = {link for link in links if "genre" in link}
+    assert {re.split(r"[/.]", link)[2] for link in links} == codes
+    assert len(feeds) == len(Kind)
+    assert re.search(r'<link rel="alternate" type="application/atom\+xml"[^>]+href="/suivre/[CA]-\d+\.atom">', told)
+    assert {link: ask.page(link).status_code for link in links} == dict.fromkeys(links, 200)
+
+
+@pytest.mark.parametrize(
+    ("code", "page"),
+    [
+        ("C-35238", "/c/35238-rennes"),
+        ("A-14", "/a/14-rennes"),
+        ("D-35", "/"),
+        ("FR", "/"),
+        ("C-75111", "/c/75056-paris"),
+    ],
+)
+def test_a_feed_leads_to_the_page_of_its_area(ask: Ask, code: str, page: str):
+    feed = Xml.fromstring(ask.page(f"/suivre/{code}.atom").content)
+
+    [link] = [one.attrib["href"] for one in feed.findall(f"{{{ATOM}}}link") if one.attrib["rel"] == "alternate"]
+    assert link == f"http://127.0.0.1:8000{page}"
+    assert ask.page(page).status_code == 200

@@ -15,9 +15,11 @@ from hub.services import following, syndicating
 from hub.services.showing import TakenDown
 from hub.web.conditional import conditional
 from hub.web.deps import Now, ReadDb, TheHub
-from hub.web.pages import page, query
+from hub.web.pages import query
+from hub.web.portal import answers
+from hub.web.portal.answers import sorry
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter()
 
 Code = Annotated[str, Path(max_length=40)]
 Key = Annotated[str, Path(max_length=40)]
@@ -45,7 +47,7 @@ def feed(code: Code, request: Request, hub: TheHub, session: ReadDb, now: Now, g
         try:
             area, kind = _asked(session, code, genre)
         except NotFound as error:
-            return _sorry(request, 404, str(error))
+            return sorry(request, 404, str(error))
         items = following.newest(session, area, kind=kind, at=now)
         since = following.began_at(session)
         told = syndicating.atom(
@@ -67,7 +69,7 @@ def calendar(code: Code, request: Request, hub: TheHub, session: ReadDb, now: No
         try:
             area, kind = _asked(session, code, genre)
         except NotFound as error:
-            return _sorry(request, 404, str(error))
+            return sorry(request, 404, str(error))
         found = following.coming(session, area, kind=kind, at=now)
         address = hub.settings.public_url.rstrip("/")
         told = syndicating.calendar(found, title=_title(area, kind), address=address, at=now)
@@ -83,7 +85,7 @@ def one_item(key: Key, request: Request, hub: TheHub, session: ReadDb, now: Now)
         try:
             dated = following.dated_item(session, key, at=now)
         except (NotFound, TakenDown) as error:
-            return _sorry(request, 410 if isinstance(error, TakenDown) else 404, str(error))
+            return sorry(request, 410 if isinstance(error, TakenDown) else 404, str(error))
         address = hub.settings.public_url.rstrip("/")
         title = "Relais" if dated.removed_at else dated.item.title
         told = syndicating.calendar([dated], title=title, address=address, at=now, whole=True)
@@ -94,8 +96,8 @@ def one_item(key: Key, request: Request, hub: TheHub, session: ReadDb, now: Now)
 def page_of(area: Node) -> str:
     """The page of an area; those that have none of their own are on the first one."""
     if area.code.startswith("C-"):
-        return f"/c/{area.code.removeprefix('C-')}"
-    return f"/a/{area.code.removeprefix('A-')}" if area.code.startswith("A-") else "/"
+        return answers.area_address(area.code.removeprefix("C-"), area.name)
+    return answers.academie_address(area.code, area.name) if area.code.startswith("A-") else "/"
 
 
 def _asked(session: Session, code: str, genre: str) -> tuple[Node, Kind | None]:
@@ -114,7 +116,3 @@ def _title(area: Node, kind: Kind | None) -> str:
 
 def _named(name: str) -> dict[str, str]:
     return {"Content-Disposition": f'inline; filename="{name}.ics"'}
-
-
-def _sorry(request: Request, status: int, sentence: str) -> Response:
-    return page(request, "portal/sorry.html", status=status, sentence=sentence)
