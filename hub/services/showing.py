@@ -16,13 +16,10 @@ from hub.domain.post import Media, Post, PostMedia, fill
 from hub.domain.reach import Unit
 from hub.domain.territory import COUNTRY
 from hub.language import _
-from hub.services import geotargeting, measuring
+from hub.services import measuring
 
 OUT = frozenset({DeliveryState.SENT, DeliveryState.UNKNOWN, DeliveryState.REMOVED})
 """Links of other deliveries are followed by no reader: a network looks at what it is about to show, or we do."""
-
-SEARCHED = 500
-"""How many of the newest items are looked through for those of one territory."""
 
 
 class TakenDown(HubError):
@@ -55,23 +52,17 @@ def title(text: str, most: int = 90) -> str:
     return told[:most].rsplit(" ", 1)[0].rstrip(" .,;:…") + "…"
 
 
-def latest(session: Session, *, territory: str | None = None, limit: int = 20) -> list[Item]:
-    """The newest items, all or those meant for a territory (or for something that it lies in)."""
+def latest(session: Session, *, limit: int = 20) -> list[Item]:
+    """The newest items, of anywhere."""
     query = (
         select(Delivery, Post)
         .join(Post, col(Post.id) == col(Delivery.post_id))
         .join(Account, col(Account.id) == col(Delivery.account_id))
         .where(Account.network == AccountNetwork.PORTAL, Delivery.state == DeliveryState.SENT)
         .order_by(col(Delivery.sent_at).desc(), col(Delivery.id).desc())
-        .limit(limit if territory is None else SEARCHED)
+        .limit(limit)
     )
-    rows = session.exec(query).all()
-    if territory is not None:
-        land = geotargeting.require_territories(
-            session, [territory, *(code for delivery, _post in rows for code in zone_of(delivery))], name="territoire"
-        )
-        rows = [row for row in rows if any(land.meet(code, territory) for code in zone_of(row[0]))]
-    return [Item(delivery, post) for delivery, post in rows[:limit]]
+    return [Item(delivery, post) for delivery, post in session.exec(query)]
 
 
 def zone_of(delivery: Delivery) -> list[str]:

@@ -140,7 +140,7 @@ def page(
     """
     hub: Hub = request.app.state.hub
     visit = getattr(request.state, "visit", None)
-    said = _flash(request, hub)
+    said = _flash(request, hub) if request.url.path.startswith("/equipe") else None
     key, fresh = key or security.key_of(request, hub), ""
     if not key:
         key = fresh = security.fresh_key()

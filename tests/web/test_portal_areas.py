@@ -196,7 +196,7 @@ def test_no_position_and_no_address_is_in_any_row_or_log(ask: Ask, stage: Stage,
 
     with reading(stage.hub.engine) as session:
         kept = "".join(
-            repr(session.execute(text(f'SELECT * FROM "{table}"')).all())  # noqa: S608
+            repr(session.execute(text(f'SELECT * FROM "{table}"')).all())
             for table in inspect(session.connection()).get_table_names()
         )
     own = "\n".join(one.getMessage() for one in caplog.records if one.name.startswith(("relais", "hub")))
