@@ -244,17 +244,7 @@ def are_old(at: datetime) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
 def stale(session: Session, by: Actor, at: datetime) -> list[Place]:
     """The living places of somebody's territories that are to be looked at again, the longest forgotten first."""
     own = by.territories()
-<<<<<<< HEAD
-    since = _fresh_since(at)
-    old = select(Place).where(
-        *is_living(),
-        or_(col(Place.dated_on).is_(None), col(Place.dated_on) < since),
-        or_(col(Place.checked_on).is_(None), col(Place.checked_on) < since),
-    )
-=======
-    paths = session.exec(select(Territory.path).where(col(Territory.code).in_(own))).all() if own else []
     old = select(Place).where(*is_living(), *are_old(at))
->>>>>>> h-staffp
     if COUNTRY not in own:
         old = old.where(col(Place.territory_code).in_(_inside(session, own)))
     return sorted(session.exec(old), key=_forgotten)

@@ -47,15 +47,12 @@ TABLE: dict[tuple[str, str], tuple[object, ...]] = {
     ("GET", "/reach/report"): EVERYBODY,
     ("GET", "/reach/trend"): EVERYBODY,
     ("GET", "/reach/export"): EVERYBODY,
-<<<<<<< HEAD
     ("GET", "/reach/print"): EVERYBODY,
-=======
     ("GET", "/places"): WHO_KEEPS_PLACES,
     ("GET", "/places/near"): EVERYBODY,
     ("GET", "/places/{place_id}"): WHO_KEEPS_THIS_PLACE,
     ("PATCH", "/places/{place_id}"): WHO_KEEPS_THIS_PLACE,
     ("POST", "/places/{place_id}/check"): WHO_KEEPS_THIS_PLACE,
->>>>>>> h-staffp
     ("DELETE", "/tokens/current"): EVERYBODY,
 }
 """The post is the animator's, for a part of A-14, where the place is; the stranger is animator elsewhere."""
