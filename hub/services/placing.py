@@ -121,7 +121,7 @@ def competent(session: Session, territory_code: str) -> list[Place]:
     return list(session.exec(places))
 
 
-def sector(session: Session, place: Place) -> list[str]:
+def sector_names(session: Session, place: Place) -> list[str]:
     """The names of the communes that a place is competent for."""
     rows = session.exec(
         select(Commune.name)

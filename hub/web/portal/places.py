@@ -61,7 +61,7 @@ def structure(place: Annotated[str, Path(max_length=200)], request: Request, ses
         commune=commune,
         home=answers.area_address(commune.insee, commune.name) if commune else "/",
         hours=[hours(one) for one in found.hours],
-        sector=placing.sector(session, found),
+        sector=placing.sector_names(session, found),
         source=_(SOURCE_NAMES.get(found.source, found.source)),
         looked_on=max((one for one in (found.dated_on, found.checked_on) if one is not None), default=None),
         stale=placing.is_stale(found, now),
