@@ -20,6 +20,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from hub.domain.territory import plain
 from hub.language import N_, _, current_language, ngettext
 from hub.web import security
 from hub.wiring import Hub
@@ -97,6 +98,21 @@ def query(**given: object) -> str:
     return f"?{told}" if told else ""
 
 
+_ARTICLES: Final = (("Le ", "du "), ("Les ", "des "))
+
+
+def of(name: str) -> str:
+    """In French the name of a place behind « de »: « de Rennes », « d’Angers », « du Mans »; else the name alone."""
+    if current_language() != "fr":
+        return name
+    for article, joined in _ARTICLES:
+        if name.startswith(article):
+            return joined + name.removeprefix(article)
+    letters = plain(name)
+    silent = letters[:1] in set("aeiou") or (letters[:1] == "y" and letters[1:2] not in set("aeiou"))
+    return f"d’{name}" if silent else f"de {name}"
+
+
 @cache
 def asset(name: str) -> str:
     """The address of a static file, new with its content, so that browsers may keep it for good."""
@@ -120,7 +136,7 @@ def environment() -> Environment:
     )
     made.globals.update(_=_, ngettext=ngettext, asset=asset, query=query, language=current_language)
     made.globals.update(danger_numbers=DANGER_NUMBERS)
-    made.filters.update(moment=moment, wall=wall, day=day, clock=clock, ago=ago, number=number)
+    made.filters.update(moment=moment, wall=wall, day=day, clock=clock, ago=ago, number=number, of=of)
     return made
 
 

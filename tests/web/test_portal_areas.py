@@ -18,6 +18,7 @@ from hub.domain.post import Kind
 from hub.domain.territory import Territory
 from hub.language import speaking
 from hub.services import finding
+from hub.web.pages import of
 from hub.web.portal import answers
 from hub.web.portal.areas import distance, filters_of
 from tests.shown import an_event, put_out
@@ -177,7 +178,8 @@ def test_a_position_that_is_none_of_ours_is_told_with_a_way_on(ask: Ask, lat: st
 
 
 @pytest.mark.parametrize(("lat", "lon", "insee"), [
-    ("4.94", "-52.33", "97302"), ("-17.54", "-149.57", "98735"), ("46.78", "-56.18", "97502"), ("-22.27", "166.45", "98818"),
+    ("4.94", "-52.33", "97302"), ("-17.54", "-149.57", "98735"), ("46.78", "-56.18", "97502"),
+    ("-22.27", "166.45", "98818"),
 ])  # fmt: skip
 def test_positions_overseas_lead_to_communes_overseas(ask: Ask, lat: str, lon: str, insee: str):
     answer = ask.client.post("/pres", data={"lat": lat, "lon": lon})
@@ -220,8 +222,10 @@ def test_numbers_of_corsica_are_taken_in_small_letters(ask: Ask):
     assert ask.page("/c/2a004-ajaccio").headers["location"] == "/c/2A004-ajaccio"
 
 
-@pytest.mark.parametrize("path", ["/c/99999-nowhere", "/c/rennes", "/c/%3Cscript%3E", "/a/99-nowhere", "/a/xx", "/s/9", "/s/x",
-                                  "/s/99999999999999999999", "/p/unknown"])  # fmt: skip
+@pytest.mark.parametrize("path", [
+    "/c/99999-nowhere", "/c/rennes", "/c/%3Cscript%3E", "/a/99-nowhere", "/a/xx", "/s/9", "/s/x",
+    "/s/99999999999999999999", "/p/unknown",
+])  # fmt: skip
 def test_an_unknown_address_has_a_search_and_a_way_on(ask: Ask, path: str):
     page = ask.page(path)
 
@@ -257,9 +261,9 @@ def test_an_area_shows_what_is_meant_for_it_by_kind(ask: Ask, stage: Stage):
 
 
 @pytest.mark.parametrize(("zone", "told"), [
-    ("C-35238", ""), ("D-35", "for Rennes alone yet. This is for the whole département Ille-et-Vilaine"),
-    ("A-14", "for the whole académie Rennes"), ("R-53", "for the whole region Bretagne"),
-    ("FR", "for the whole of France"),
+    ("C-35238", ""), ("D-35", "for Rennes alone yet. This is for the whole département: Ille-et-Vilaine."),
+    ("A-14", "This is for: académie Rennes."), ("R-53", "This is for: region Bretagne."),
+    ("FR", "This is for: the whole of France."),
 ])  # fmt: skip
 def test_how_far_one_has_to_look_is_told(ask: Ask, stage: Stage, zone: str, told: str):
     out(stage, zone)
@@ -422,8 +426,8 @@ def test_pages_are_counted_by_departement_day_and_kind_alone(ask: Ask, stage: St
 
 
 @pytest.mark.parametrize(("name", "slug"), [
-    ("Saint-Étienne-du-Rouvray", "saint-etienne-du-rouvray"), ("L'Haÿ-les-Roses", "l-hay-les-roses"), ("Œuilly", "oeuilly"),
-    ("…", "ici"),
+    ("Saint-Étienne-du-Rouvray", "saint-etienne-du-rouvray"), ("L'Haÿ-les-Roses", "l-hay-les-roses"),
+    ("Œuilly", "oeuilly"), ("…", "ici"),
 ])  # fmt: skip
 def test_names_become_parts_of_addresses(name: str, slug: str):
     assert answers.slug(name) == slug
@@ -434,3 +438,17 @@ def test_the_manifest_is_json(ask: Ask):
 
     assert answer.headers["content-type"] == "application/manifest+json"
     assert json.loads(answer.text)["short_name"] == "Relais"
+
+
+def test_names_of_places_stand_behind_de_in_french_alone():
+    names = ("Rennes", "Angers", "Le Mans", "Les Ulis", "La Rochelle", "Yvetot", "Yutz", "Éguilles")
+    with speaking("fr"):
+        french = [of(name) for name in names]
+        overseas = answers.academie_name("A-41", "Polynésie française")
+    with speaking("en"):
+        english = [of(name) for name in names]
+
+    assert french == ["de Rennes", "d’Angers", "du Mans", "des Ulis", "de La Rochelle", "d’Yvetot", "de Yutz",
+                      "d’Éguilles"]  # fmt: skip
+    assert english == list(names)
+    assert overseas == "Polynésie française"

@@ -13,10 +13,11 @@ from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 
-from hub.domain.territory import plain
+from hub.domain.territory import COUNTRY, plain
+from hub.language import _
 from hub.services.nearby import Area
 from hub.web.guard import SCRIPT_HASHES
-from hub.web.pages import environment
+from hub.web.pages import environment, of
 from hub.wiring import Hub
 
 MINUTES: Final = "public, max-age=120"
@@ -85,6 +86,26 @@ def _block(request: Request, data: Mapping[str, Any] | None) -> Markup | None:
     digest = base64.b64encode(hashlib.sha256(told.encode()).digest()).decode()
     setattr(request.state, SCRIPT_HASHES, [digest])
     return Markup(told)  # noqa: S704 - made safe right above
+
+
+# --- Names ----------------------------------------------------------------------------------------------------
+
+OVERSEAS: Final = frozenset({"A-40", "A-41", "A-42", "A-44"})
+"""Services overseas that are no académie."""
+
+
+def academie_name(code: str, name: str) -> str:
+    """What an académie is called: « académie de Rennes »; a service overseas by its name alone."""
+    return name if code in OVERSEAS else _("académie {name}", name=of(name))
+
+
+def wide_name(area: Area, code: str) -> str:
+    """What something wide that an area lies in is called."""
+    if code == COUNTRY:
+        return _("the whole of France")
+    if code.startswith("R-"):
+        return _("region {name}", name=area.name_of(code))
+    return academie_name(code, area.name_of(code)) if code.startswith("A-") else area.name_of(code)
 
 
 # --- Addresses ------------------------------------------------------------------------------------------------

@@ -190,6 +190,7 @@ def _area_page(
         kinds=[(kind, _(name)) for kind, name in KINDS.items()],
         distances=DISTANCES,
         impairments=[(one, _(IMPAIRMENT_NAMES[one])) for one in Impairment],
+        academie=answers.wide_name(area, area.above(Level.ACADEMIE) or area.code),
         widened=widened(area, listed.nearest) if not filters else "",
         typed="",
         **more,
@@ -253,23 +254,18 @@ def widened(area: Area, nearest: str | None) -> str:
     """How far one had to look, where nothing is for the commune alone."""
     if nearest is None or nearest == area.code:
         return ""
-    name = area.name_of(nearest)
     if nearest == area.above(Level.DEPARTEMENT):
         return _(
-            "Nothing is announced for {commune} alone yet. This is for the whole département {name}.",
-            commune=area.name, name=name,
+            "Nothing is announced for {commune} alone yet. This is for the whole département: {name}.",
+            commune=area.name, name=area.name_of(nearest),
         )  # fmt: skip
-    if nearest == area.above(Level.ACADEMIE):
-        return _("Nothing nearer is announced yet. This is for the whole académie {name}.", name=name)
-    if nearest == area.above(Level.REGION):
-        return _("Nothing nearer is announced yet. This is for the whole region {name}.", name=name)
-    return _("Nothing nearer is announced yet. This is for the whole of France.")
+    return _("Nothing nearer is announced yet. This is for: {name}.", name=answers.wide_name(area, nearest))
 
 
 def _wider(area: Area) -> Sequence[tuple[str, str]]:
     """Where to look further."""
     code = area.above(Level.ACADEMIE)
-    wider = [(answers.academie_address(code, area.name_of(code)), area.name_of(code))] if code else []
+    wider = [(answers.academie_address(code, area.name_of(code)), answers.wide_name(area, code))] if code else []
     return [*wider, ("/", _("Everywhere in France"))]
 
 

@@ -91,6 +91,7 @@ def search(request: Request, session: ReadDb, q: Typed = "") -> Response:
         typed=typed,
         found=[(area_address(one.insee, one.name), one) for one in found],
         academies=len(academies) if typed.replace(" ", "").isdigit() else 1,
+        academie_name=answers.academie_name,
         cedex=finding.is_cedex(typed),
     )
 

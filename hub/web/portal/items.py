@@ -85,7 +85,8 @@ def _more(session: Session, item: Item, commune: Commune | None) -> list[tuple[s
     land = geotargeting.atlas(session, zone)
     academies = land.academies_of(zone)
     if len(academies) <= FEW:
-        more += [(answers.academie_address(code, land.name(code)), land.name(code)) for code in academies]
+        names = [(code, land.name(code)) for code in academies]
+        more += [(answers.academie_address(*one), answers.academie_name(*one)) for one in names]
     return more
 
 
