@@ -34,8 +34,17 @@ class PageType:
 PAGES: Final = (
     # --- for everybody ---
     PageType("/", "/"),
-    PageType("/", "/?territoire=Z-9", status=422, shown="with a mistake"),
+    PageType("/chercher", "/chercher?q=01410", shown="asks which commune"),
+    PageType("/chercher", "/chercher?q=xyzzy", status=404, shown="finds none"),
+    PageType("/c/{place}", "/c/35238-rennes"),
+    PageType("/c/{place}", "/c/35238-rennes?type=event&distance=10", shown="filtered"),
+    PageType("/c/{place}", "/c/99999-nowhere", status=404, shown="that is not there"),
+    PageType("/a/{place}", "/a/14-rennes"),
+    PageType("/s/{place}", "/s/{structure}"),
     PageType("/accessibilite", "/accessibilite"),
+    PageType("/mentions-legales", "/mentions-legales"),
+    PageType("/vie-privee", "/vie-privee"),
+    PageType("/sources", "/sources"),
     PageType("/p/{key}", "/p/{key}"),
     PageType("/p/{key}", "/p/unknown", status=404, shown="that is not there"),
     # --- the entrance ---
@@ -128,11 +137,18 @@ PAGES: Final = (
 NO_PAGES: Final[Mapping[str, str]] = {
     "/p/{key}/{position}": "a picture",
     "/l/{key}": "leads away",
+    "/communes": "suggestions for a script",
+    "/robots.txt": "a file for robots",
+    "/sitemap.xml": "a file for robots",
+    "/manifest.webmanifest": "a file for browsers",
     "/equipe/comptes/facebook/connexion": "leads to Facebook",
     "/equipe/calendrier/{plain}.ics": "a file for calendar programs",
     "/equipe/portee/export": "a file of figures",
     "/equipe/publications/images/{picture_id}": "a picture",
     "/equipe/publications/{post_id}/images/{position}": "a picture",
+    "/suivre/{code}.atom": "a feed for news readers",
+    "/suivre/{code}.ics": "a file for calendar programs",
+    "/p/{key}.ics": "a file for calendar programs",
 }
 """What the router answers GET with beside pages, and why it is none."""
 

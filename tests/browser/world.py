@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,18 @@ from channels import Refused
 from hub import media
 from hub.database import reading, writing
 from hub.domain.delivery import Delivery
+from hub.domain.place import Place, PlaceSector, PlaceType
+from hub.domain.post import Kind
 from hub.secrets import write_new_key
 from hub.services import approving, connecting, consenting, proving, sectoring, sketching, visiting
 from hub.services.linking import Grant
 from schedules import runner
 from tests.services.desk import Desk
+<<<<<<< HEAD
 from tests.services.shelf import Shelf
+=======
+from tests.shown import an_event, put_out
+>>>>>>> h-feed
 from tests.stage import Stage, build_stage
 
 LONG = "https://www.example.org/une/adresse/tres/longue/que/rien/ne/coupe/" + "0123456789" * 8
@@ -66,6 +72,7 @@ def build_world(engine: Engine, home: Path, **settings: Any) -> World:
     with writing(engine) as session:
         _accounts(session, world)
         _people(session, world)
+        _what_is_near(session, world)
     with writing(engine) as session:
         _half_way_in(session, world)
     _places(world)
@@ -116,6 +123,37 @@ def _what_went_out(world: World, desk: Desk) -> None:
         sent = session.exec(select(Delivery).where(Delivery.post_id == names["published"])).all()
     names["delivery"] = next(one.id for one in sent)
     names["key"] = next(one.key for one in sent if one.account_id == stage.accounts["portal"])
+
+
+def _what_is_near(session: Session, world: World) -> None:
+    """Events, options and advice around Rennes, and who helps there."""
+    stage, at = world.stage, world.stage.clock()
+    workshop = an_event("2026-11-20T18:00:00", "2026-11-20T20:00:00", venue="CFA de Rennes", accessibility=["motor"])
+    text = f"Un atelier pour essayer un métier : {LONG}"
+    put_out(session, stage, ["A-14"], kind=Kind.EVENT, text=text, event=workshop)
+    put_out(session, stage, ["D-35"], kind=Kind.OPTION, text="Un CAP cuisine en un an\n\nEn alternance.")
+    put_out(session, stage, ["FR"], kind=Kind.ADVICE, text="Tes droits après l’école\n\nÀ lire.")
+    session.merge(
+        PlaceType(
+            code="mission_locale", name="Mission locale", plural="Missions locales", rank=1, has_sectors=True,
+            does="On t’aide à trouver une formation, un emploi, un logement, de 16 à 25 ans.",
+        )
+    )  # fmt: skip
+    session.flush()
+    hours = [{"days": [1, 5], "spans": [["09:00", "12:00"], ["14:00", "17:00"]], "note": "sur rendez-vous"}]
+    places = [
+        Place(
+            source="relais", source_id=str(number), type_code="mission_locale", name=name, phone="02 99 00 00 00",
+            address="7 rue de la Gare", postcode="35000", territory_code="C-35238", lat=48.1 + number / 20, lon=-1.68,
+            mail="accueil@example.org", website="https://example.org", hours=hours, imported_at=at,
+            dated_on=date(2026, 10, 1) if number == 1 else None,
+        )
+        for number, name in enumerate(("Mission locale de Rennes", "Mission locale du pays de Liffré"), start=1)
+    ]  # fmt: skip
+    session.add_all(places)
+    session.flush()
+    session.add(PlaceSector(place_id=places[0].id or 0, territory_code="C-35238"))
+    world.names["structure"] = f"{places[0].id}-mission-locale-de-rennes"
 
 
 def _picture(stage: Stage) -> str:
