@@ -25,7 +25,7 @@ from hub.domain.territory import COUNTRY, Level, Territory, lineage
 from hub.language import _
 from hub.services import geotargeting, showing
 
-MOST: Final = 500
+MOST: Final = 200
 """So many items of one board are looked through: the soonest to end, and the newest of those without a day."""
 
 WIDENING: Final = (Level.COMMUNE, Level.DEPARTEMENT, Level.ACADEMIE, Level.REGION, Level.COUNTRY)
