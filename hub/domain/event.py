@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Final
 
@@ -147,6 +148,36 @@ class Timing(Typed):
         return self
 
 
+@dataclass(frozen=True)
+class Span:
+    """One timing as it falls on the line of time: two moments by the clocks of where it takes place."""
+
+    begin: datetime
+    end: datetime
+    whole_days: bool
+
+    @property
+    def first_day(self) -> date:
+        """The day on which it begins, there."""
+        return self.begin.date()
+
+    @property
+    def last_day(self) -> date:
+        """The day on which it is still going on, there: an end at midnight belongs to the evening before."""
+        return max((self.end - timedelta(microseconds=1)).date(), self.first_day)
+
+
+def span_of(timing: Timing, zone: str) -> Span:
+    """A timing in a zone. An hour that the clocks leave out is moved on by what they skip; of two, the earlier one."""
+    info = zone_info(zone)
+    begin = timing.begin.replace(tzinfo=info).astimezone(UTC)
+    end = timing.end.replace(tzinfo=info).astimezone(UTC)
+    if end <= begin:  # as typed it ends later: only the clocks have jumped in between
+        end = begin + (timing.end - timing.begin)
+    whole_days = timing.begin.time() == time() and timing.end.time() in (time(), time(23, 59))
+    return Span(begin.astimezone(info), end.astimezone(info), whole_days)
+
+
 class Registration(Typed):
     """How to register; any of the three."""
 
@@ -195,6 +226,14 @@ class Event(Typed):
         if self.attendance is Attendance.ONLINE and not self.online:
             raise ValueError(_("An online event needs its link."))
         return self
+
+    def spans_as_typed(self) -> list[Span]:
+        """Its timings as moments, in the order in which they were typed."""
+        return [span_of(timing, self.zone) for timing in self.timings]
+
+    def spans(self) -> list[Span]:
+        """Its timings in the order of time."""
+        return sorted(self.spans_as_typed(), key=lambda span: (span.begin, span.end))
 
     def last_day_ends_at(self) -> datetime:
         """The UTC instant at which its last date is over; an end at midnight still belongs to the evening before."""

@@ -95,15 +95,21 @@ def file_for(
     told = calendaring.entries(session, wanted, by=by, at=at, terms=terms, rules=rules, most=MOST)
     found = _last_of_each(told.entries)
     land = geotargeting.atlas(session, {code for entry in found for code in entry.zone_codes})
-    book = Calendar()
-    book.add("version", "2.0")
-    book.add("prodid", "-//Relais//Calendar//FR")
+    book = empty_book(_("Relais: publications"), again="PT15M")
     book.add("method", "PUBLISH")
-    book.add("x-wr-calname", _("Relais: publications"))
-    book.add("x-published-ttl", "PT15M")
     for entry in found:
         book.add_component(_event(entry, land, at=at, address=address))
     return bytes(book.to_ical())
+
+
+def empty_book(name: str, *, again: str) -> Calendar:
+    """A calendar with nothing in it yet; `again` says after how long programs may ask anew, such as `PT15M`."""
+    book = Calendar()
+    book.add("version", "2.0")
+    book.add("prodid", "-//Relais//Calendar//FR")
+    book.add("x-wr-calname", name)
+    book.add("x-published-ttl", again)
+    return book
 
 
 def _last_of_each(found: Sequence[Entry]) -> list[Entry]:

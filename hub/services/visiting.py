@@ -55,7 +55,11 @@ def _digest(plain: str) -> str:
 
 
 def enter(session: Session, person_id: int, *, device: str, at: datetime) -> str:
-    """Open a session for somebody who showed their password; its cookie is told this once."""
+    """Open a session for somebody who showed their password; its cookie is told this once.
+
+    What ended long ago, of anybody, is forgotten on the way.
+    """
+    sweep(session, at=at)
     person = joining.get_person(session, person_id, lock=True)
     plain = secrets.token_urlsafe(32)
     session.add(

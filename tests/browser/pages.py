@@ -134,6 +134,9 @@ NO_PAGES: Final[Mapping[str, str]] = {
     "/equipe/portee/export": "a file of figures",
     "/equipe/publications/images/{picture_id}": "a picture",
     "/equipe/publications/{post_id}/images/{position}": "a picture",
+    "/suivre/{code}.atom": "a feed for news readers",
+    "/suivre/{code}.ics": "a file for calendar programs",
+    "/p/{key}.ics": "a file for calendar programs",
 }
 """What the router answers GET with beside pages, and why it is none."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from hub.domain.event import Event, Timed, Timing
+from hub.domain.event import Event, Span, Timed, Timing, span_of
 
 OPEN_DAY = {"begin": "2027-01-30T09:00", "end": "2027-01-30T12:00"}
 
@@ -162,3 +162,42 @@ def test_what_is_nested_beyond_counting_is_refused_like_any_other_nonsense():
         deep = [deep]
 
     assert refused(venue=deep) == [("venue", "Input should be a valid string")]
+
+
+def span(begin: str, end: str, zone: str = "Europe/Paris") -> Span:
+    """A timing on the line of time."""
+    return span_of(Timing.model_validate({"begin": begin, "end": end}), zone)
+
+
+def test_a_timing_is_two_moments_by_the_clocks_there():
+    found = span("2027-01-30T09:00", "2027-01-30T12:00", "Pacific/Noumea")
+
+    assert found.begin.astimezone(UTC) == datetime(2027, 1, 29, 22, tzinfo=UTC)
+    assert found.begin.isoformat() == "2027-01-30T09:00:00+11:00"
+    assert (found.first_day, found.last_day) == (date(2027, 1, 30), date(2027, 1, 30))
+    assert not found.whole_days
+
+
+@pytest.mark.parametrize("end", ["2027-02-01T00:00", "2027-01-31T23:59"])
+def test_from_midnight_to_midnight_are_whole_days(end):
+    found = span("2027-01-30T00:00", end)
+
+    assert found.whole_days
+    assert (found.first_day, found.last_day) == (date(2027, 1, 30), date(2027, 1, 31))
+
+
+def test_an_hour_that_the_clocks_leave_out_is_moved_on_and_still_ends_after_it_begins():
+    missing = span("2027-03-28T02:30", "2027-03-28T03:15")
+
+    assert missing.begin.isoformat() == "2027-03-28T03:30:00+02:00"
+    assert missing.end.isoformat() == "2027-03-28T04:15:00+02:00"
+
+
+def test_of_a_doubled_hour_the_earlier_one_is_meant():
+    assert span("2027-10-31T02:30", "2027-10-31T05:00").begin.isoformat() == "2027-10-31T02:30:00+02:00"
+
+
+def test_spans_are_in_the_order_of_time():
+    both = event(timings=[{"begin": "2027-02-06T14:00", "end": "2027-02-06T17:00"}, OPEN_DAY]).spans()
+
+    assert [one.first_day for one in both] == [date(2027, 1, 30), date(2027, 2, 6)]

@@ -7,12 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import pytest
+from sqlmodel import select
 
 from hub.database import reading, writing
 from hub.domain.audit import OPERATOR
 from hub.domain.errors import NotAllowed, NotFound
 from hub.domain.person import RoleKind
-from hub.domain.sign_in import Purpose
+from hub.domain.sign_in import Purpose, SignIn, Ticket
 from hub.services import joining, visiting
 from tests.services.desk import Desk
 
@@ -117,3 +118,22 @@ def test_a_link_made_before_a_role_was_given_does_not_open_that_role(desk: Desk)
 
     # An invitation is given its roles after it was made: that is what it is for.
     assert [is_good(desk, plain) for plain in (reset, invitation)] == [False, True]
+
+
+def test_whoever_enters_makes_room_of_what_ended_a_month_ago(desk: Desk):
+    def kept() -> tuple[int, int]:
+        with reading(desk.stage.hub.engine) as session:
+            return len(session.exec(select(SignIn)).all()), len(session.exec(select(Ticket)).all())
+
+    number = desk.who("animator").id
+    with writing(desk.stage.hub.engine) as session:
+        visiting.enter(session, number, device="Firefox", at=desk.now)
+        visiting.make_ticket(session, number, Purpose.RESET, by=OPERATOR, at=desk.now)
+    before = kept()
+    for days in (29, 3):
+        desk.stage.clock.forward(days=days)
+        with writing(desk.stage.hub.engine) as session:
+            visiting.enter(session, number, device="Firefox", at=desk.now)
+
+    assert before == (1, 1)
+    assert kept() == (2, 0)

@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from hub.web.portal import areas, home, items, machines, places, told
+from hub.web.portal import areas, following, home, items, machines, places, told
 
 router = APIRouter(include_in_schema=False)
-for room in (home, areas, places, items, told, machines):
+for room in (home, areas, places, following, items, told, machines):  # `/p/{key}.ics` is looked for before `/p/{key}`
     router.include_router(room.router)

@@ -13,13 +13,12 @@ from hub.domain.errors import NotFound
 from hub.domain.event import IMPAIRMENT_NAMES, Attendance, Event
 from hub.domain.place import Commune
 from hub.language import _
-from hub.services import geotargeting, nearby, showing
+from hub.services import announcing, geotargeting, nearby, showing
 from hub.services.showing import Item, TakenDown
 from hub.web import robots
 from hub.web.deps import Now, ReadDb, TheHub, WriteDb
 from hub.web.portal import answers, places
 from hub.web.portal.answers import public, sorry
-from hub.web.portal.linked_data import event_data
 
 router = APIRouter()
 
@@ -47,16 +46,11 @@ def show(key: Key, request: Request, session: WriteDb, now: Now, hub: TheHub) ->
     commune = session.get(Commune, event.commune) if event and event.commune else None
     paragraphs = _paragraphs(item)
     description = " ".join(" ".join(paragraphs).split())[:DESCRIBED]
-    address = f"{hub.settings.public_url}/p/{key}"
     return public(
         request,
         "portal/item.html",
         keep=answers.ASK_AGAIN,
-        data=None
-        if event is None
-        else event_data(
-            item, event, site=hub.settings.public_url, address=address, commune=commune, description=description
-        ),
+        data=announcing.event_of(item, address=hub.settings.public_url, organizer="Relais", commune=commune),
         item=item,
         paragraphs=paragraphs,
         description=description,
