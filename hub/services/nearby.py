@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import union_all
+from sqlalchemy import bindparam, union_all
+from sqlalchemy import select as sa_select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
@@ -24,7 +25,7 @@ from hub.domain.territory import COUNTRY, Level, Territory, lineage
 from hub.language import _
 from hub.services import geotargeting, showing
 
-MOST: Final = 500
+MOST: Final = 200
 """So many items of one board are looked through: the soonest to end, and the newest of those without a day."""
 
 WIDENING: Final = (Level.COMMUNE, Level.DEPARTEMENT, Level.ACADEMIE, Level.REGION, Level.COUNTRY)
@@ -227,19 +228,10 @@ def _pinned(
     boards = [(code, True) for code in area.lineage]
     if area.level is not Level.COMMUNE:
         boards.append((area.code, False))
-    branches: list[Any] = []
-    for code, whole in boards:
-        board: Any = select(Pinned.delivery_id, Pinned.territory_code).where(
-            Pinned.territory_code == code, col(Pinned.whole).is_(whole)
-        )
-        if kinds:
-            board = board.where(col(Pinned.kind).in_(sorted(kinds)))
-        dated = board.where(col(Pinned.ends_at) > at, col(Pinned.ends_at) < FOREVER)
-        undated = board.where(Pinned.ends_at == FOREVER)
-        for part in (dated.order_by(col(Pinned.ends_at)), undated.order_by(col(Pinned.sent_at).desc())):
-            limited = part.limit(MOST).subquery()
-            branches.append(select(limited.c.delivery_id, limited.c.territory_code))
-    on_boards = session.connection().execute(union_all(*branches)).all()
+    asked: dict[str, Any] = {"at": at, "kinds": sorted(kinds or ())}
+    for place, (code, whole) in enumerate(boards):
+        asked |= {f"code_{place}": code, f"whole_{place}": whole}
+    on_boards = session.connection().execute(_boards(len(boards), some_kinds=bool(kinds)), asked).all()
     cut = len(on_boards) >= MOST and any(count >= MOST for count in _counted(on_boards).values())
     depth = {code: place for place, code in enumerate(area.lineage)}
     narrowest: dict[int, str] = {}
@@ -249,6 +241,24 @@ def _pinned(
     return _told(session, narrowest), cut
 
 
+@cache
+def _boards(number: int, *, some_kinds: bool) -> Any:
+    """What is on so many boards, each read by its index; put together once, since every page of an area needs it."""
+    branches: list[Any] = []
+    for place in range(number):
+        board: Any = sa_select(col(Pinned.delivery_id), col(Pinned.territory_code)).where(
+            col(Pinned.territory_code) == bindparam(f"code_{place}"), col(Pinned.whole) == bindparam(f"whole_{place}")
+        )
+        if some_kinds:
+            board = board.where(col(Pinned.kind).in_(bindparam("kinds", expanding=True)))
+        dated = board.where(col(Pinned.ends_at) > bindparam("at"), col(Pinned.ends_at) < FOREVER)
+        undated = board.where(col(Pinned.ends_at) == FOREVER)
+        for part in (dated.order_by(col(Pinned.ends_at)), undated.order_by(col(Pinned.sent_at).desc())):
+            limited = part.limit(MOST).subquery()
+            branches.append(sa_select(limited.c.delivery_id, limited.c.territory_code))
+    return union_all(*branches)
+
+
 def _counted(rows: Collection[Any]) -> dict[str, int]:
     counted: dict[str, int] = {}
     for _number, code in rows:
@@ -256,17 +266,21 @@ def _counted(rows: Collection[Any]) -> dict[str, int]:
     return counted
 
 
-_ITEMS: Any = select(  # type: ignore[call-overload]
-    Delivery.id,
-    Delivery.post_id,
-    Delivery.key,
-    Delivery.text,
-    Delivery.zone,
-    Delivery.sent_at,
-    Post.kind,
-    Post.link,
-    Post.event,
-).join(Post, col(Post.id) == col(Delivery.post_id))
+_ITEMS: Any = (
+    sa_select(
+        col(Delivery.id),
+        col(Delivery.post_id),
+        col(Delivery.key),
+        col(Delivery.text),
+        col(Delivery.zone),
+        col(Delivery.sent_at),
+        col(Post.kind),
+        col(Post.link),
+        col(Post.event),
+    )
+    .join(Post, col(Post.id) == col(Delivery.post_id))
+    .where(col(Delivery.id).in_(bindparam("the_ids", expanding=True)), col(Delivery.state) == DeliveryState.SENT)
+)
 
 
 def _told(session: Session, codes: Mapping[int, str]) -> list[dict[str, Any]]:
@@ -274,8 +288,8 @@ def _told(session: Session, codes: Mapping[int, str]) -> list[dict[str, Any]]:
     ids = sorted(codes)
     rows: list[dict[str, Any]] = []
     for start in range(0, len(ids), MOST):
-        some = _ITEMS.where(col(Delivery.id).in_(ids[start : start + MOST]), Delivery.state == DeliveryState.SENT)
-        rows += [dict(row._mapping) | {"code": codes[row.id]} for row in session.connection().execute(some)]
+        some = session.connection().execute(_ITEMS, {"the_ids": ids[start : start + MOST]})
+        rows += [dict(row._mapping) | {"code": codes[row.id]} for row in some]
     return rows
 
 

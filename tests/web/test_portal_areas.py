@@ -309,7 +309,7 @@ def test_many_of_a_kind_are_one_step_further_and_page_by_page(ask: Ask, stage: S
     first, all_of_it, second = (ask.page(RENNES + told).text for told in ("", "?type=advice", "?type=advice&page=2"))
 
     assert re.findall(r"Conseil \d\d", first) == [f"Conseil {number:02}" for number in range(6)]
-    assert f'href="{RENNES}?type=advice">Advice: 34 more</a>' in first
+    assert f'href="{RENNES}?type=advice">Good to know: 34 more</a>' in first
     assert len(re.findall(r"Conseil \d\d", all_of_it)) == 30
     assert f'href="{RENNES}?type=advice&amp;page=2"' in all_of_it
     assert re.findall(r"Conseil \d\d", second) == [f"Conseil {number}" for number in range(30, 40)]

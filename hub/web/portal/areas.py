@@ -37,8 +37,8 @@ KINDS: Final[Mapping[Kind, str]] = {
     Kind.EVENT: N_("Events"),
     Kind.MEETING: N_("Meetings"),
     Kind.OPTION: N_("Ways to go on"),
-    Kind.ADVICE: N_("Advice"),
-    Kind.NEWS: N_("News"),
+    Kind.ADVICE: N_("Good to know"),
+    Kind.NEWS: N_("What is new"),
 }
 """What people call several items of a kind."""
 

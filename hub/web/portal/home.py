@@ -9,7 +9,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 
-from hub.domain.territory import Level, search_key
+from hub.domain.territory import Atlas, Level, search_key
 from hub.language import _
 from hub.services import finding, geotargeting, pinning, showing
 from hub.services.finding import Found
@@ -39,7 +39,7 @@ def home(request: Request, session: ReadDb, now: Now) -> Response:
             "key": item.delivery.key,
             "title": item.title,
             "kind": item.post.kind,
-            "where": ", ".join(land.name(code) for code in showing.zone_of(item.delivery)[:3]),
+            "where": ", ".join(_name(land, code) for code in showing.zone_of(item.delivery)[:3]),
             "when": item.delivery.wall_time,
         }
         for item in newest
@@ -50,6 +50,10 @@ def home(request: Request, session: ReadDb, now: Now) -> Response:
         if node.level is Level.ACADEMIE and node.ended_on is None
     )
     return public(request, "portal/home.html", items=told, academies=academies, typed="")
+
+
+def _name(land: Atlas, code: str) -> str:
+    return answers.academie_name(code, land.name(code)) if code.startswith("A-") else land.name(code)
 
 
 def _lasts(item: Item) -> datetime:
