@@ -123,7 +123,13 @@ DEEDS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
         N_("Secret keys"),
         {"secrets.rotate": N_("put all secrets under a new key"), "secrets.drop": N_("dropped old secret keys")},
     ),
-    "places": (N_("Files of places"), {"places.import": N_("brought in a file of places")}),
+    "places": (
+        N_("Files of places"),
+        {
+            "places.import": N_("brought in a file of places"),
+            "places.lay": N_("brought the kinds of places up to date"),
+        },
+    ),
     "reference": (N_("Reference data"), {"reference.load": N_("loaded reference data")}),
     "metrics": (
         N_("Catalogue of metrics"),
