@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -42,6 +43,16 @@ def find(
     if not rows:
         terminal.warn(_nothing(words))
         raise typer.Exit(terminal.NOTHING_FOUND)
+
+
+@app.command("import", help=_("Take the communes of a file from now on: JSON of geo.api.gouv.fr, or CSV like ours."))
+def bring_in(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help=_("Such as communes.json, with its exact points."))],
+) -> None:
+    """Bring communes and their points in line with an official file."""
+    from hub.commands.operator import init
+
+    init.load_communes(file)
 
 
 def _asked(words: str, near: str | None) -> tuple[str, Point | None]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from math import asin, cos, degrees, pi, radians, sin
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, or_
+from sqlalchemy import ColumnElement, bindparam, or_
 from sqlmodel import col
 
 from hub.domain.place import EARTH_RADIUS_KM
@@ -27,17 +27,29 @@ def radii(most_km: float | None = None) -> Iterator[float]:
     yield most
 
 
-def box(table: Any, lat: float, lon: float, radius: float) -> list[ColumnElement[bool]]:
-    """A box around a circle; two boxes where it crosses the date line, a whole band where it holds a pole.
+def bounds(lat: float, lon: float, radius: float) -> dict[str, float]:
+    """The edges of a box around a circle: two boxes where it crosses the date line, a whole band where it holds a pole.
 
-    `table` has the columns `lat` and `lon`, in degrees.
+    The values that `inside` asks for, in degrees; where one box is enough, the second one is empty.
     """
     angle = radius / EARTH_RADIUS_KM
     south, north = lat - degrees(angle), lat + degrees(angle)
-    within: list[ColumnElement[bool]] = [col(table.lat).between(south, north)]
-    if south <= -90 or north >= 90:
-        return within
-    half = degrees(asin(min(1.0, sin(angle) / cos(radians(lat)))))
-    west, east = lon - half, lon + half
-    stripes = [(west + turn, east + turn) for turn in (-360, 0, 360) if west + turn <= 180 and east + turn >= -180]
-    return [*within, or_(*(col(table.lon).between(*stripe) for stripe in stripes))]
+    stripes = [(-180.0, 180.0)]
+    if south > -90 and north < 90:
+        half = degrees(asin(min(1.0, sin(angle) / cos(radians(lat)))))
+        turned = ((lon - half + turn, lon + half + turn) for turn in (0, -360, 360))
+        stripes = [(west, east) for west, east in turned if west <= 180 and east >= -180]
+    (west, east), (west_too, east_too) = [*stripes, (1.0, 0.0)][:2]
+    return {"south": south, "north": north, "west": west, "east": east, "west_too": west_too, "east_too": east_too}
+
+
+def inside(table: Any) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """What tells, in a query that is made once, which rows lie in a box; `table` has `lat` and `lon`, in degrees."""
+    lon = col(table.lon)
+    return (
+        col(table.lat).between(bindparam("south"), bindparam("north")),
+        or_(
+            lon.between(bindparam("west"), bindparam("east")),
+            lon.between(bindparam("west_too"), bindparam("east_too")),
+        ),
+    )

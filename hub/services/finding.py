@@ -253,16 +253,17 @@ def _names(session: Session, rows: Sequence[tuple[Commune, Territory]]) -> dict[
     return dict(session.exec(select(Territory.code, Territory.name).where(col(Territory.code).in_(codes))).all())
 
 
+_POINTS = (
+    select(Commune.insee, Commune.lat, Commune.lon)
+    .join(Territory, col(Territory.code) == col(Commune.territory_code))
+    .where(col(Territory.ended_on).is_(None), *bounding.inside(Commune))
+)
+
+
 def _within(session: Session, lat: float, lon: float, radius: float) -> list[tuple[str, float]]:
     """Codes and distances of the living communes within a radius: a box by index first, then the sphere."""
-    points = (
-        select(Commune.insee, Commune.lat, Commune.lon)
-        .join(Territory, col(Territory.code) == col(Commune.territory_code))
-        .where(col(Territory.ended_on).is_(None), *bounding.box(Commune, lat, lon, radius))
-    )
-    measured = (
-        (insee, distance_km(lat, lon, other_lat, other_lon)) for insee, other_lat, other_lon in session.exec(points)
-    )
+    rows = session.exec(_POINTS, params=bounding.bounds(lat, lon, radius))
+    measured = ((insee, distance_km(lat, lon, other_lat, other_lon)) for insee, other_lat, other_lon in rows)
     return [(insee, distance) for insee, distance in measured if distance <= radius or radius >= bounding.HALF_EARTH_KM]
 
 

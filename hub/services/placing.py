@@ -7,15 +7,15 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, or_
+from sqlalchemy import ColumnElement, bindparam, false, or_
 from sqlmodel import Session, col, select
 
 from hub.domain.errors import NotFound
 from hub.domain.person import Actor
-from hub.domain.place import Commune, Place, PlaceSector, PlaceType, distance_km
+from hub.domain.place import Commune, Place, PlaceProposal, PlaceSector, PlaceType, distance_km
 from hub.domain.table import by_letters
 from hub.domain.territory import COUNTRY, Territory
 from hub.language import _
@@ -67,6 +67,39 @@ def kinds(session: Session) -> list[PlaceType]:
 def is_living() -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     """What tells, in a query, places that are shown: neither ended nor merged into another."""
     return col(Place.ended_on).is_(None), col(Place.merged_into_id).is_(None)
+
+
+def listed(
+    session: Session, *, territory: str | None = None, kind: str | None = None, living: bool = True
+) -> list[Place]:
+    """Places by kind and name: of a territory, of a kind, those that are shown or ended and merged ones too."""
+    places = select(Place).join(PlaceType, col(PlaceType.code) == col(Place.type_code))
+    if living:
+        places = places.where(*is_living())
+    if kind is not None:
+        places = places.where(Place.type_code == kind)
+    if territory is not None and territory != COUNTRY:
+        places = places.where(col(Place.territory_code).in_(_inside(session, [territory])))
+    return list(session.exec(places.order_by(col(PlaceType.rank), by_letters(col(Place.name)), col(Place.id))))
+
+
+def sector(session: Session, number: int) -> list[str]:
+    """The codes of the communes that a place is competent for."""
+    codes = select(PlaceSector.territory_code).where(PlaceSector.place_id == number)
+    return list(session.exec(codes.order_by(by_letters(col(PlaceSector.territory_code)))))
+
+
+def proposals(session: Session, number: int) -> list[PlaceProposal]:
+    """The open days that sources tell of a place, the first ones first; those that could not be read come last."""
+    rows = session.exec(select(PlaceProposal).where(PlaceProposal.place_id == number)).all()
+    return sorted(rows, key=lambda row: (row.first_day is None, row.first_day or date.max, row.text))
+
+
+def _inside(session: Session, codes: Sequence[str]) -> Any:
+    """A question for the codes of whatever lies within these territories."""
+    paths = session.exec(select(Territory.path).where(col(Territory.code).in_(codes))).all()
+    inside = [or_(col(Territory.path) == path, col(Territory.path).startswith(f"{path}/")) for path in paths]
+    return select(Territory.code).where(or_(false(), *inside))
 
 
 # --- Competent, then near -------------------------------------------------------------------------------------
@@ -146,18 +179,24 @@ def _nearest_by_type(
     return {kind: [placed[number] for _km, number, _kind in known[kind]] for kind in types if known.get(kind)}
 
 
+_POINTS: Final = select(Place.id, Place.type_code, Place.lat, Place.lon).where(
+    *is_living(), col(Place.lat).is_not(None), *bounding.inside(Place)
+)
+_POINTS_OF_TYPES: Final = _POINTS.where(col(Place.type_code).in_(bindparam("types", expanding=True)))
+_PLACES: Final = select(Place).where(col(Place.id).in_(bindparam("numbers", expanding=True)))
+"""Made once: to make a question takes longer than to answer it."""
+
+
 def _within(
     session: Session, lat: float, lon: float, radius: float, *, types: Collection[str] | None
 ) -> list[_Measured]:
     """The living places within a radius: a box by index first, then the sphere."""
-    points = select(Place.id, Place.type_code, Place.lat, Place.lon).where(
-        *is_living(), col(Place.lat).is_not(None), *bounding.box(Place, lat, lon, radius)
+    edges: dict[str, Any] = bounding.bounds(lat, lon, radius)
+    rows = session.connection().execute(
+        _POINTS if types is None else _POINTS_OF_TYPES, edges if types is None else edges | {"types": list(types)}
     )
-    if types is not None:
-        points = points.where(col(Place.type_code).in_(types))
     measured = (
-        (distance_km(lat, lon, other_lat, other_lon), number, kind)
-        for number, kind, other_lat, other_lon in session.connection().execute(points)
+        (distance_km(lat, lon, other_lat, other_lon), number, kind) for number, kind, other_lat, other_lon in rows
     )
     return [one for one in measured if one[0] <= radius or radius >= bounding.HALF_EARTH_KM]
 
@@ -166,7 +205,7 @@ def _with_places(session: Session, measured: Iterable[_Measured]) -> list[Near]:
     kilometres = {number: km for km, number, _kind in measured}
     if not kilometres:
         return []
-    places = {place.id: place for place in session.exec(select(Place).where(col(Place.id).in_(kilometres)))}
+    places = {place.id: place for place in session.exec(_PLACES, params={"numbers": list(kilometres)})}
     return [Near(places[number], km) for number, km in kilometres.items()]
 
 
@@ -191,13 +230,9 @@ def are_old(at: datetime) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
 def stale(session: Session, by: Actor, at: datetime) -> list[Place]:
     """The living places of somebody's territories that are to be looked at again, the longest forgotten first."""
     own = by.territories()
-    paths = session.exec(select(Territory.path).where(col(Territory.code).in_(own))).all() if own else []
     old = select(Place).where(*is_living(), *are_old(at))
     if COUNTRY not in own:
-        inside = [or_(col(Territory.path) == path, col(Territory.path).startswith(f"{path}/")) for path in paths]
-        if not inside:
-            return []
-        old = old.where(col(Place.territory_code).in_(select(Territory.code).where(or_(*inside))))
+        old = old.where(col(Place.territory_code).in_(_inside(session, own)))
     return sorted(session.exec(old), key=_forgotten)
 
 

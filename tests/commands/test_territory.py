@@ -171,3 +171,47 @@ def test_without_a_database_init_is_proposed(relais, hub_file):
 
     assert ran.code == 1
     assert "Run “relais init” first" in ran.err
+
+
+OFFICIAL = {
+    "code": "97502",
+    "nom": "Saint-Pierre",
+    "codesPostaux": ["97500"],
+    "centre": {"type": "Point", "coordinates": [-56.1773, 46.7811]},
+    "population": 5500,
+}
+
+
+def test_an_official_file_gives_exact_points_and_is_kept_for_init(relais, hub_file, tmp_path):
+    folder = tmp_path / "downloads"
+    folder.mkdir()
+    file = folder / "communes.json"
+    miquelon = OFFICIAL | {"code": "97501", "nom": "Miquelon-Langlade", "population": 600}
+    file.write_text(json.dumps([OFFICIAL, miquelon]), encoding="utf-8")
+    (tmp_path / "relais-communes.csv").write_text("insee\n", encoding="utf-8")
+
+    ran = relais("territory", "import", str(file))
+
+    kept = tmp_path / "relais-communes.json"
+    assert ran.code == 0
+    assert ran.out.splitlines()[-2:] == [
+        f"The communes were taken from {file}.",
+        f"It is kept as {kept}; without it, “relais init” takes the shipped communes again.",
+    ]
+    assert kept.read_bytes() == file.read_bytes()
+    assert not (tmp_path / "relais-communes.csv").exists()
+    (told,) = json.loads(relais("territory", "find", "97502", "--json").out)
+    assert (told["lat"], told["lon"]) == (46.7811, -56.1773)
+    again = relais("territory", "import", str(kept))
+    assert again.out.startswith("Nothing changed: ")
+
+
+def test_a_wrong_file_of_communes_changes_nothing(relais, hub_file, tmp_path):
+    file = tmp_path / "communes.json"
+    file.write_text("[]", encoding="utf-8")
+
+    ran = relais("territory", "import", str(file))
+
+    assert ran.code == 2
+    assert ran.err == "communes.json holds no commune; nothing was changed.\n"
+    assert not (tmp_path / "relais-communes.json").exists()

@@ -375,6 +375,9 @@ def test_a_sector_is_searched_pasted_filled_and_emptied(browse, shelf: Shelf):
     told = browser.post(address, {"step": "take", "take": ["C-97501", "C-97502"]})
     assert sector(shelf, place_id) == ["C-22113"]
     assert "Nothing changed." in browser.post(address, {"step": "take"}).text
+    assert "its source names 0 communes" in browser.get(address).text
+    assert "The sector has 0 communes now." in browser.post(address, {"step": "undo"}).text
+    assert browser.post(address, {"step": "undo"}).status_code == 409
 
 
 def test_kinds_without_a_sector_say_so(browse, shelf: Shelf):

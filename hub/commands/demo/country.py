@@ -15,6 +15,7 @@ from sqlmodel import Session, col, select
 
 from channels.sandbox.server import Sandbox
 from hub import passwords
+from hub.commands.demo import places
 from hub.database import migrate, writing
 from hub.domain.account import AccountNetwork
 from hub.domain.audit import OPERATOR
@@ -69,6 +70,7 @@ def found(hub: Hub, sandbox: Sandbox, *, at: datetime) -> dict[str, Access]:
         importing.make_portal_account(session, at=at)
         cataloguing.lay(session, at=at)
         kinds.lay(session, at=at)
+        places.lay(session, at=at)
         populating.bring_in(session, _populations(session, at.year), at=at)
         pages = _pages(session, sandbox)
         for code, (page_id, name, token) in pages.items():
@@ -154,20 +156,20 @@ def _x_account(session: Session, sandbox: Sandbox, hub: Hub, *, at: datetime) ->
 def _keys(session: Session, sandbox: Sandbox, *, at: datetime) -> None:
     """Invented keys for every territory, known to the sandbox and marked so; one of them spills on purpose."""
     rows = []
-    places = []
+    known = []
     for place in academies(session):
         countries = OVERSEAS_COUNTRIES.get(place.code)
         if countries:
             rows += [_key(place.code, "country", key, place.name, place.code) for key in countries]
-            places += [{"key": key, "name": key, "type": "country", "country_code": key} for key in countries]
+            known += [{"key": key, "name": key, "type": "country", "country_code": key} for key in countries]
         else:
             key = f"99{place.code[2:]}"
             rows.append(_key(place.code, "region", key, f"{place.name} (inventé)", place.code))
-            places.append({"key": key, "name": place.name, "type": "region", "country_code": "FR"})
+            known.append({"key": key, "name": place.name, "type": "region", "country_code": "FR"})
     rennes = ["C-35238", "C-35047", "C-35051", "C-35281", "C-35024"]
     rows.append(_key("D-35", "city", "990035", "Rennes et ses voisines (inventé)", " ".join(rennes)))
-    places.append({"key": "990035", "name": "Rennes", "type": "city", "country_code": "FR"})
-    sandbox.graph.add_places(places)
+    known.append({"key": "990035", "name": "Rennes", "type": "city", "country_code": "FR"})
+    sandbox.graph.add_places(known)
     reviewing.import_keys(session, rows, network=AccountNetwork.FACEBOOK, source=SANDBOX_SOURCE, by=OPERATOR, at=at)
     reviewing.review(session, {row["territory"] for row in rows}, by=OPERATOR, at=at)
 

@@ -20,6 +20,7 @@ def register(app: typer.Typer) -> None:
         hold,
         init,
         metrics,
+        place,
         population,
         sandbox,
         secrets,
@@ -38,6 +39,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(territory.app, name="territory")
     app.add_typer(user.build(), name="user", help=_("People, their roles and tokens."))
     app.add_typer(account.build(), name="account", help=_("Pages and profiles, and how they are."))
+    app.add_typer(place.build(), name="place", help=_("Structures that receive young people."))
     app.add_typer(geo.build(), name="geo", help=_("How networks are told territories."))
     app.add_typer(metrics.build(), name="metrics", help=_("What the figures of networks count."))
     app.add_typer(population.build(), name="population", help=_("How many young people each territory has."))

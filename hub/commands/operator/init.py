@@ -94,6 +94,45 @@ def _fill(engine: Engine, settings: Settings) -> list[str]:
     return done
 
 
+def load_communes(file: Path) -> None:
+    """Take the communes of a file from now on, as if it had been in the home folder: it is kept there for “init”."""
+    from hub.commands import terminal
+    from hub.commands.operator.opening import open_hub
+    from hub.database import writing
+    from hub.services import importing
+
+    hub = open_hub()
+    kept = hub.settings.home / OWN_COMMUNES[0 if file.suffix.lower() == ".json" else 1]
+    with terminal.progress(_("Reference data")) as told, writing(hub.engine) as session:
+        counts = importing.load_reference(session, at=hub.now(), communes=file, told=told)
+        lines = _loaded(session, counts, file, at=hub.now())
+        _keep(file, kept)
+    lines = lines or [_("Nothing changed: the communes of {file} are those that are known.", file=file)]
+    lines.append(_("It is kept as {kept}; without it, “relais init” takes the shipped communes again.", kept=kept))
+    for line in lines:
+        terminal.say(line)
+
+
+def _keep(file: Path, kept: Path) -> None:
+    """Keep a file in the home folder, instead of whichever was there."""
+    import shutil
+
+    from hub.domain.errors import Invalid
+
+    try:
+        if not (kept.exists() and file.samefile(kept)):
+            unfinished = kept.with_name(kept.name + ".new")
+            shutil.copyfile(file, unfinished)
+            unfinished.replace(kept)
+        for name in OWN_COMMUNES:
+            if name != kept.name:
+                kept.with_name(name).unlink(missing_ok=True)
+    except OSError as error:
+        raise Invalid(
+            _("{file} cannot be kept as {kept}: {why}. Nothing was changed.", file=file, kept=kept, why=error.strerror)
+        ) from error
+
+
 def _lay_metrics(session: Session, *, at: datetime) -> list[str]:
     """Bring the catalogue of metrics up to date, unless the operator's own rows contradict it."""
     from hub.commands import terminal

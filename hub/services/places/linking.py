@@ -1,0 +1,103 @@
+"""What hangs on places: the communes that they are competent for, and the open days that sources tell of them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import date
+
+from sqlmodel import Session, col, select
+
+from hub.domain.open_days import OpenDay
+from hub.domain.place import SECTOR, Place, PlaceProposal, PlaceSector, ProposalState
+from hub.domain.table import metadata
+from hub.language import _
+
+MOST_ASKED = 500
+"""Places that are asked for at once: databases limit how many values a question has."""
+
+
+def set_sectors(session: Session, wanted: Mapping[int, Collection[str]]) -> int:
+    """Make these the sectors of these places, and of no other; return how many communes came or went."""
+    present: dict[int, set[str]] = defaultdict(set)
+    for numbers in _portions(wanted):
+        for row in session.exec(select(PlaceSector).where(col(PlaceSector.place_id).in_(numbers))):
+            present[row.place_id].add(row.territory_code)
+    session.expunge_all()
+    come = [(number, code) for number, codes in wanted.items() for code in sorted(set(codes) - present[number])]
+    gone = [(number, code) for number, codes in wanted.items() for code in sorted(present[number] - set(codes))]
+    table = metadata.tables["place_sector"]
+    if come:
+        rows = [{"place_id": number, "territory_code": code} for number, code in come]
+        session.connection().execute(table.insert(), rows)
+    for number, code in gone:
+        is_it = (table.c.place_id == number) & (table.c.territory_code == code)
+        session.connection().execute(table.delete().where(is_it))
+    return len(come) + len(gone)
+
+
+def without_corrected(
+    session: Session, wanted: Mapping[int, Collection[str]]
+) -> tuple[dict[int, Collection[str]], list[str]]:
+    """The sectors but for those that were corrected here, which keep what the source says; and sentences on it."""
+    taken, kept = dict(wanted), []
+    for numbers in _portions(wanted):
+        for place in session.exec(select(Place).where(col(Place.id).in_(numbers))):
+            number = place.id or 0
+            if SECTOR not in place.corrected:
+                continue
+            says = sorted(taken.pop(number))
+            present = sorted(session.exec(select(PlaceSector.territory_code).where(PlaceSector.place_id == number)))
+            others = {name: said for name, said in place.corrected.items() if name != SECTOR}
+            place.corrected = others if says == present else others | {SECTOR: says}
+            if says != present:
+                sentence = _("Kept: the sector of {place} ({number}); the source now names {count} communes.",
+                             place=place.name, number=number, count=len(says))  # fmt: skip
+                kept.append(sentence)
+    session.flush()
+    session.expunge_all()
+    return taken, kept
+
+
+def propose(session: Session, told: Mapping[int, Sequence[OpenDay]], *, today: date) -> int:
+    """Propose the open days of these places that are still to come; return how many are new.
+
+    One that was told before stays as it is, dismissed ones too. One that nobody took up and the source tells no more
+    is taken away.
+    """
+    present: dict[int, dict[str, PlaceProposal]] = defaultdict(dict)
+    for numbers in _portions(told):
+        for row in session.exec(select(PlaceProposal).where(col(PlaceProposal.place_id).in_(numbers))):
+            present[row.place_id][row.text] = row
+    added = 0
+    for number, days in told.items():
+        coming = {day.text: day for day in days if day.last is None or day.last >= today}
+        for text, day in coming.items():
+            if text not in present[number]:
+                session.add(_proposal(number, day))
+                added += 1
+        for text, row in present[number].items():
+            if text not in coming and row.state in (ProposalState.PROPOSED, ProposalState.UNREAD):
+                session.delete(row)
+    session.flush()
+    session.expunge_all()
+    return added
+
+
+def _proposal(number: int, day: OpenDay) -> PlaceProposal:
+    return PlaceProposal(
+        place_id=number,
+        text=day.text,
+        first_day=day.first,
+        last_day=day.last,
+        from_hour=day.from_hour,
+        to_hour=day.to_hour,
+        online=day.online,
+        note=day.note,
+        state=ProposalState.PROPOSED if day.is_read else ProposalState.UNREAD,
+    )
+
+
+def _portions(numbers: Iterable[int]) -> Iterable[list[int]]:
+    every = list(numbers)
+    return (every[start : start + MOST_ASKED] for start in range(0, len(every), MOST_ASKED))
