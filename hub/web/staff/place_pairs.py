@@ -110,7 +110,7 @@ def _sector_page(request: Request, visit: Visit, hub: Hub, place_id: int, form: 
             departement_of=lambda one: one.parent_code.removeprefix("D-"),
             found=[one for one in found if one.code not in known],
             searched=bool(form["q"]),
-            said=place.corrected.get(SECTOR),
+            source_names=place.corrected.get(SECTOR),
             departements=sorted(departements, key=lambda one: one[0].removeprefix("D-")),
         )
 
