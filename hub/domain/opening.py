@@ -19,7 +19,7 @@ DAY_NAMES: Final = (
 )  # fmt: skip
 
 MOST_LINES: Final = 20
-LONGEST_NOTE: Final = 200
+LONGEST_NOTE: Final = 500
 
 _DAYS: Final[Mapping[str, int]] = {
     name: number
@@ -52,7 +52,7 @@ def _told_line(one: Mapping[str, Any]) -> str:
     days = [_(DAY_NAMES[number - 1]).lower() for number in one.get("days") or [] if 1 <= number <= 7]
     parts = ["-".join(dict.fromkeys((days[0], days[-1])))] if days else []
     parts += [f"{begin}-{end}" for begin, end in one.get("spans") or []]
-    parts += [f"({one['note']})"] if one.get("note") else []
+    parts += [f"({' '.join(one['note'].split())})"] if one.get("note") else []
     return " ".join(parts)
 
 
@@ -61,7 +61,7 @@ def _read_line(line: str, number: int) -> dict[str, Any]:
     days = _days(parts["days"]) if parts else None
     spans = _spans(parts["spans"]) if parts else None
     note = (parts["note"] or "").strip() if parts else ""
-    if days is None or spans is None or not (spans or note):
+    if days is None or spans is None or not (spans or note) or (spans and not days):
         raise Invalid(
             _(
                 "Line {number}, “{line}”: write it like “Monday-Friday 9:00-12:00 14:00-17:30 (by appointment)”.",
@@ -79,7 +79,9 @@ def _read_line(line: str, number: int) -> dict[str, Any]:
 
 
 def _days(text: str) -> list[int] | None:
-    """First and last day; None for what names none, or days that do not follow each other."""
+    """First and last day; empty for no word at all, None for what is no day, or days that do not follow each other."""
+    if not text.strip():
+        return []
     words = [word for word in search_key(text).split() if word not in _SMALL]
     named = [_DAYS.get(word[:3]) for word in words if word not in _UNTIL]
     joined = len(words) == len(named) + 1 or "-" in text or "–" in text

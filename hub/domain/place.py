@@ -117,6 +117,10 @@ class Place(Table, table=True):
     """Made up for the demo."""
 
 
+SECTOR = "sector"
+"""Under this name a place keeps, among what is corrected, which communes its source names."""
+
+
 class PlaceSector(Table, table=True):
     """A commune that a place is competent for."""
 

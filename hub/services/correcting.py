@@ -63,8 +63,8 @@ def mark(place: Place) -> str:
 def said_by_source(place: Place) -> dict[str, Any]:
     """Field → what the source says of it, for those that are corrected here."""
     told = {name: place.corrected[column] for name, column in _named(FIELDS) if column in place.corrected}
-    if "point" in told:
-        numbers = [place.corrected[one] for one in ("lat", "lon")]
+    if set(POINT) & set(place.corrected):
+        numbers = [place.corrected.get(one, getattr(place, one)) for one in ("lat", "lon")]
         told["point"] = ",".join(str(one) for one in numbers if one is not None)
     return told
 

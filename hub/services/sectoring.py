@@ -12,7 +12,7 @@ from sqlmodel import Session, col, delete, func, select
 from hub.domain.audit import note
 from hub.domain.errors import Invalid, WrongState
 from hub.domain.person import Actor
-from hub.domain.place import Place, PlaceSector, PlaceType
+from hub.domain.place import SECTOR, Place, PlaceSector, PlaceType
 from hub.domain.table import by_letters
 from hub.domain.territory import Level, Territory
 from hub.language import _
@@ -117,6 +117,10 @@ def set_sector(session: Session, place_id: int, wanted: Iterable[str], *, by: Ac
         some = col(PlaceSector.territory_code).in_(gone[start : start + 500])
         session.exec(delete(PlaceSector).where(col(PlaceSector.place_id) == place.id, some))
     session.add_all(PlaceSector(place_id=place_id, territory_code=code) for code in new)
+    said = place.corrected.get(SECTOR, sorted(before))
+    others = {name: kept for name, kept in place.corrected.items() if name != SECTOR}
+    place.corrected = others if said == sorted(after) else others | {SECTOR: said}
+    session.add(place)
     session.flush()
     if new or gone:
         told = {"before": {"communes": len(before)} | _named("taken_communes", gone)}
@@ -135,6 +139,14 @@ def take(session: Session, place_id: int, some: Iterable[str], *, by: Actor, at:
     """Let a place be competent for these communes no longer."""
     place = get_place(session, place_id, by=by, lock=True)
     return set_sector(session, place_id, set(codes(session, place)) - set(some), by=by, at=at)
+
+
+def undo(session: Session, place_id: int, *, by: Actor, at: datetime) -> Place:
+    """Let a place be competent for the communes that its source names, and for no other."""
+    place = get_place(session, place_id, by=by, lock=True)
+    if SECTOR not in place.corrected:
+        raise WrongState(_("This is not corrected here: it says what the source says."))
+    return set_sector(session, place_id, place.corrected[SECTOR], by=by, at=at)
 
 
 def _named(name: str, some: list[str]) -> dict[str, Any]:

@@ -27,6 +27,7 @@ def hours(first: int, last: int, *spans: tuple[str, str], note: str = "") -> dic
         ("Lun. – Ven. 08:30-18:00", hours(1, 5, ("08:30", "18:00"))),
         ("Monday to Friday 9:00-17:00", hours(1, 5, ("09:00", "17:00"))),
         ("samedi (sur rendez-vous)", hours(6, 6, note="sur rendez-vous")),
+        ("(voir le site (en bas))", {"days": [], "spans": [], "note": "voir le site (en bas)"}),
         ("dimanche 10h-24h (l’été)", hours(7, 7, ("10:00", "24:00"), note="l’été")),
     ],
 )
@@ -53,8 +54,8 @@ def test_what_is_not_understood_is_told_with_its_line_and_an_example(line: str):
 def test_too_many_lines_and_too_long_a_note_are_refused():
     with pytest.raises(Invalid, match="at most 20 lines"):
         opening.read("lundi 9h-12h\n" * 21)
-    with pytest.raises(Invalid, match="Line 1: write at most 200 characters"):
-        opening.read(f"lundi ({'x' * 201})")
+    with pytest.raises(Invalid, match="Line 1: write at most 500 characters"):
+        opening.read(f"lundi ({'x' * 501})")
 
 
 def test_hours_are_shown_with_the_days_of_the_readers_language():

@@ -60,6 +60,21 @@ def test_a_whole_departement_is_added_at_once_and_noted_as_a_number(shelf: Shelf
     ]  # fmt: skip
 
 
+def test_what_the_source_names_is_remembered_and_can_be_taken_again(shelf: Shelf):
+    place_id = shelf.put()
+    do(shelf, sectoring.set_sector, place_id, ["C-35238"])
+    assert shelf.get(place_id).corrected == {"sector": []}
+    do(shelf, sectoring.add, place_id, ["C-35047"])
+    assert shelf.get(place_id).corrected == {"sector": []}
+
+    with writing(shelf.stage.hub.engine) as session:
+        sectoring.undo(session, place_id, by=shelf.stage.people["animator"], at=shelf.stage.clock())
+
+    assert (codes(shelf, place_id), shelf.get(place_id).corrected) == ([], {})
+    with writing(shelf.stage.hub.engine) as session, pytest.raises(WrongState, match="not corrected here"):
+        sectoring.undo(session, place_id, by=shelf.stage.people["animator"], at=shelf.stage.clock())
+
+
 @pytest.mark.parametrize("code", ["A-14", "D-99", "", "C-35238"])
 def test_only_a_departement_is_a_departement(shelf: Shelf, code: str):
     with reading(shelf.stage.hub.engine) as session, pytest.raises(Invalid) as refused:

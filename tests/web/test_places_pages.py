@@ -375,6 +375,9 @@ def test_a_sector_is_searched_pasted_filled_and_emptied(browse, shelf: Shelf):
     told = browser.post(address, {"step": "take", "take": ["C-97501", "C-97502"]})
     assert sector(shelf, place_id) == ["C-22113"]
     assert "Nothing changed." in browser.post(address, {"step": "take"}).text
+    assert "its source names 0 communes" in browser.get(address).text
+    assert "The sector has 0 communes now." in browser.post(address, {"step": "undo"}).text
+    assert browser.post(address, {"step": "undo"}).status_code == 409
 
 
 def test_kinds_without_a_sector_say_so(browse, shelf: Shelf):
@@ -499,3 +502,13 @@ def test_a_place_is_corrected_under_way_only_by_who_still_keeps_it(browse, shelf
         place.territory_code = f"C-{POINTE_A_PITRE}"
 
     assert browser.post(f"{HERE}/{place_id}/correction", form | {"phone": "3949"}).status_code == 404
+
+
+def test_the_form_shows_beside_a_corrected_field_what_the_source_says(browse, shelf: Shelf):
+    place_id = shelf.put(corrected={"phone": "02 99 33 33 33", "territory_code": "C-35288", "mail": ""})
+
+    page = browse("animator").get(f"{HERE}/{place_id}/correction")
+
+    for told in ("02 99 33 33 33", "Saint-Malo (35288)", "nothing"):
+        assert f"The source says: “{told}”" in plain(page)
+    assert 'class="notice ok"' not in page.text

@@ -127,7 +127,7 @@ def _form_page(
             place=place,
             here=address(place.id) if place else "/equipe/structures/nouvelle",
             kinds=[("", _("Choose…")), *kinds],
-            said=_said(place, dict(kinds), land),
+            by_source=_said(place, dict(kinds), land),
             meanwhile=_meanwhile(session, place, form, dict(kinds)) if place and form and overtaken else [],
             communes=communes,
             commune_name=land.name(chosen[0]) if chosen and chosen[0] in land else shown["commune"],

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from hub.database import reading, writing
 from hub.domain.errors import Invalid, WrongState
+from hub.domain.place import SECTOR
 from hub.domain.territory import Level
 from hub.language import _, ngettext
 from hub.services import finding, geotargeting, keeping_places, pairing, sectoring
@@ -109,6 +110,7 @@ def _sector_page(request: Request, visit: Visit, hub: Hub, place_id: int, form: 
             departement_of=lambda one: one.parent_code.removeprefix("D-"),
             found=[one for one in found if one.code not in known],
             searched=bool(form["q"]),
+            source_names=place.corrected.get(SECTOR),
             departements=sorted(departements, key=lambda one: one[0].removeprefix("D-")),
         )
 
@@ -132,6 +134,8 @@ def change_sector(place_id: Id, request: Request, visit: Inside, hub: TheHub, no
                 case "departement":
                     wanted = sectoring.of_departement(session, form["departement"])
                     sectoring.add(session, place_id, wanted, by=by, at=now)
+                case "undo":
+                    sectoring.undo(session, place_id, by=by, at=now)
                 case "take":
                     sectoring.take(session, place_id, form.every("take"), by=by, at=now)
                 case _add:
