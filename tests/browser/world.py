@@ -24,11 +24,8 @@ from hub.services import approving, connecting, consenting, proving, sectoring, 
 from hub.services.linking import Grant
 from schedules import runner
 from tests.services.desk import Desk
-<<<<<<< HEAD
 from tests.services.shelf import Shelf
-=======
 from tests.shown import an_event, put_out
->>>>>>> h-feed
 from tests.stage import Stage, build_stage
 
 LONG = "https://www.example.org/une/adresse/tres/longue/que/rien/ne/coupe/" + "0123456789" * 8

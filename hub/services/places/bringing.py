@@ -108,7 +108,6 @@ class _Bringing:
     def _renewed(self, known: Mapping[str, Any], fit: Fit) -> dict[str, Any] | None:
         """What is to be written over what is there; None where the source says the same as before."""
         corrected = dict(known["corrected"] or {})
-<<<<<<< HEAD
         values = {**fit.values, "ended_on": None}
         for names in _together(corrected):
             says = {name: _plain(values[name]) for name in names}
@@ -121,41 +120,6 @@ class _Bringing:
         if corrected == (known["corrected"] or {}) and all(value == known[name] for name, value in values.items()):
             return None
         return {**values, "key": known["id"], "imported_at": self._at, "corrected": corrected}
-=======
-        values = dict(fit.values)
-        for name in known["corrected"] or {}:
-            if name not in values:
-                continue
-            says = _plain(values[name])
-            if says == _plain(known[name]):
-                del corrected[name]  # the source knows it by now
-                continue
-            corrected[name] = says
-            self._brought.kept.append(
-                _("Kept: {field} of {place} ({number}); the source now says “{says}”.", field=name,
-                  place=known["name"], number=known["id"], says=says)
-            )  # fmt: skip
-            values[name] = known[name]
-        ended_on = self._ended_here(known, corrected)
-        same = all(values[name] == known[name] for name in COMPARED)
-        if same and corrected == (known["corrected"] or {}) and known["ended_on"] == ended_on:
-            return None
-        return {**values, "key": known["id"], "imported_at": self._at, "corrected": corrected, "ended_on": ended_on}
-
-    def _ended_here(self, known: Mapping[str, Any], corrected: dict[str, Any]) -> date | None:
-        """When somebody here ended a place that its source still has; a place shown against its source agrees now."""
-        if "ended_on" not in corrected:
-            return None
-        if known["ended_on"] is None:
-            del corrected["ended_on"]
-            return None
-        self._brought.kept.append(
-            _("Kept: {place} ({number}) was ended here; the source still has it.", place=known["name"],
-              number=known["id"])
-        )  # fmt: skip
-        ended_on: date = known["ended_on"]
-        return ended_on
->>>>>>> h-staffp
 
     def _link(self, batch: Sequence[Fit]) -> None:
         """Lay sectors and open days, where the source speaks of them."""
@@ -163,21 +127,9 @@ class _Bringing:
         if not speaking:
             return
         numbers = self._numbers([fit.source_id for fit in speaking])
-<<<<<<< HEAD
         sectors = {numbers[fit.source_id]: fit.sector for fit in speaking if fit.sector is not None}
         self._brought.sectors += linking.set_sectors(self._session, sectors, self._brought.kept)
         days = {numbers[fit.source_id]: open_days.read(fit.open_days) for fit in speaking if fit.open_days is not None}
-=======
-        sectors = {numbers[fit.source_id]: self._sector(fit) for fit in speaking if fit.written.sectors is not None}
-        taken, kept = linking.without_corrected(self._session, sectors)
-        self._brought.kept += kept
-        self._brought.sectors += linking.set_sectors(self._session, taken)
-        days = {
-            numbers[fit.source_id]: open_days.read(fit.written.open_days)
-            for fit in speaking
-            if fit.written.open_days is not None
-        }
->>>>>>> h-staffp
         self._brought.proposals += linking.propose(self._session, days, today=self._today)
 
     def _numbers(self, source_ids: Sequence[str]) -> dict[str, int]:
@@ -197,17 +149,11 @@ class _Bringing:
             table.c.source == self._source, table.c.ended_on.is_(None)
         )
         known = self._session.connection().execute(living).all()
-<<<<<<< HEAD
         # Whoever showed an ended place again knows better than its source.
         gone = [
             row.id for row in known if row.source_id not in self._taken.seen and "ended_on" not in (row.corrected or {})
         ]
         if not self._taken.is_sure or (len(gone) > max(1, MOST_VANISHED * len(known)) and not is_whole):
-=======
-        # One that people here show although the source has it no more is not ended again.
-        gone = [number for number, code, corrected in known if code not in self._seen and "ended_on" not in corrected]
-        if not is_sure or (len(gone) > max(1, MOST_VANISHED * len(known)) and not is_whole):
->>>>>>> h-staffp
             self._brought.missing = len(gone)
             return
         update = self._table.update().where(self._table.c.id == bindparam("key")).values(ended_on=self._today)

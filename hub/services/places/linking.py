@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 
 from hub.domain.audit import AuditEntry
 from hub.domain.open_days import OpenDay
-from hub.domain.place import SECTOR, Place, PlaceProposal, PlaceSector, ProposalState
+from hub.domain.place import PlaceProposal, PlaceSector, ProposalState
 from hub.domain.table import metadata
 from hub.language import _
 
@@ -53,7 +53,6 @@ def set_sectors(session: Session, wanted: Mapping[int, Collection[str]], kept: l
     return len(come) + len(gone)
 
 
-<<<<<<< HEAD
 def _changed_here(session: Session, numbers: Iterable[int]) -> set[int]:
     """The places of which people here changed the sector, as the journal knows."""
     found: set[int] = set()
@@ -62,29 +61,6 @@ def _changed_here(session: Session, numbers: Iterable[int]) -> set[int]:
         noted = select(AuditEntry.thing).where(AuditEntry.action == SECTOR_CHANGED, col(AuditEntry.thing).in_(things))
         found |= {int(thing.removeprefix("place:")) for thing in session.exec(noted)}
     return found
-=======
-def without_corrected(
-    session: Session, wanted: Mapping[int, Collection[str]]
-) -> tuple[dict[int, Collection[str]], list[str]]:
-    """The sectors but for those that were corrected here, which keep what the source says; and sentences on it."""
-    taken, kept = dict(wanted), []
-    for numbers in _portions(wanted):
-        for place in session.exec(select(Place).where(col(Place.id).in_(numbers))):
-            number = place.id or 0
-            if SECTOR not in place.corrected:
-                continue
-            says = sorted(taken.pop(number))
-            present = sorted(session.exec(select(PlaceSector.territory_code).where(PlaceSector.place_id == number)))
-            others = {name: said for name, said in place.corrected.items() if name != SECTOR}
-            place.corrected = others if says == present else others | {SECTOR: says}
-            if says != present:
-                sentence = _("Kept: the sector of {place} ({number}); the source now names {count} communes.",
-                             place=place.name, number=number, count=len(says))  # fmt: skip
-                kept.append(sentence)
-    session.flush()
-    session.expunge_all()
-    return taken, kept
->>>>>>> h-staffp
 
 
 def propose(session: Session, told: Mapping[int, Sequence[OpenDay]], *, today: date) -> int:

@@ -50,13 +50,7 @@ class Sectors:
                 )  # fmt: skip
             else:
                 wanted[place].add(spot.territory_code)
-<<<<<<< HEAD
         return wanted
-=======
-        taken, kept = linking.without_corrected(self._session, wanted)
-        brought.kept += kept
-        brought.sectors += linking.set_sectors(self._session, taken)
->>>>>>> h-staffp
 
     def _find(self, code: str, name: str) -> int | None:
         """By number, else by name where only one is called so."""
