@@ -295,7 +295,7 @@ def test_places_are_listed_by_kind_and_name_of_a_territory_or_of_all(engine, kin
 
     with reading(engine) as session:
         assert names(placing.listed(session)) == ["Ouessant", "Cayenne", "Rennes"]
-        assert names(placing.listed(session, territory="FR", living=False)) == ["Ouessant", "Cayenne", "gone", "Rennes"]
+        assert names(placing.listed(session, territory="FR", living=False)) == ["Ouessant", "Cayenne", "Rennes", "gone"]
         assert names(placing.listed(session, territory="A-14")) == ["Ouessant", "Rennes"]
         assert names(placing.listed(session, territory="D-35", kind="mission_locale")) == []
         assert placing.listed(session, territory="nowhere") == []
