@@ -183,7 +183,7 @@ class Pinned(Table, table=True):
     So that a page of a commune reads its own few boards, however much was ever published.
     """
 
-    __table_args__ = (Index("ix_pinned_board", "territory_code", "whole", "ends_at", "sent_at"),)
+    __table_args__ = (Index("ix_pinned_board", "territory_code", "whole", "ends_at", "sent_at", "kind", "delivery_id"),)
 
     delivery_id: int = Field(foreign_key="delivery.id", primary_key=True)
     territory_code: str = Field(foreign_key="territory.code", primary_key=True)

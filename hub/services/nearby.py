@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -231,19 +232,23 @@ def _pinned(
     asked: dict[str, Any] = {"at": at, "kinds": sorted(kinds or ())}
     for place, (code, whole) in enumerate(boards):
         asked |= {f"code_{place}": code, f"whole_{place}": whole}
-    on_boards = session.connection().execute(_boards(len(boards), some_kinds=bool(kinds)), asked).all()
-    cut = len(on_boards) >= MOST and any(count >= MOST for count in _counted(on_boards).values())
+    found = session.connection().execute(_boards(len(boards), some_kinds=bool(kinds)), asked).all()
     depth = {code: place for place, code in enumerate(area.lineage)}
-    narrowest: dict[int, str] = {}
-    for number, code in on_boards:
-        if number not in narrowest or depth[code] > depth[narrowest[number]]:
-            narrowest[number] = code
-    return _told(session, narrowest), cut
+    narrowest: dict[int, Any] = {}
+    for row in found:
+        known = narrowest.get(row.id)
+        if known is None or depth[row.code] > depth[known.code]:
+            narrowest[row.id] = row
+    full = Counter(row.code for row in found).values()
+    return [dict(row._mapping) for row in narrowest.values()], max(full, default=0) >= MOST
 
 
 @cache
 def _boards(number: int, *, some_kinds: bool) -> Any:
-    """What is on so many boards, each read by its index; put together once, since every page of an area needs it."""
+    """The items on so many boards, each read by its index, and only those really out.
+
+    Put together once: every page of an area needs it.
+    """
     branches: list[Any] = []
     for place in range(number):
         board: Any = sa_select(col(Pinned.delivery_id), col(Pinned.territory_code)).where(
@@ -256,41 +261,20 @@ def _boards(number: int, *, some_kinds: bool) -> Any:
         for part in (dated.order_by(col(Pinned.ends_at)), undated.order_by(col(Pinned.sent_at).desc())):
             limited = part.limit(MOST).subquery()
             branches.append(sa_select(limited.c.delivery_id, limited.c.territory_code))
-    return union_all(*branches)
-
-
-def _counted(rows: Collection[Any]) -> dict[str, int]:
-    counted: dict[str, int] = {}
-    for _number, code in rows:
-        counted[code] = counted.get(code, 0) + 1
-    return counted
-
-
-_ITEMS: Any = (
-    sa_select(
-        col(Delivery.id),
-        col(Delivery.post_id),
-        col(Delivery.key),
-        col(Delivery.text),
-        col(Delivery.zone),
-        col(Delivery.sent_at),
-        col(Post.kind),
-        col(Post.link),
-        col(Post.event),
+    board = union_all(*branches).subquery()
+    columns = [
+        col(one)
+        for one in (
+            Delivery.id, Delivery.post_id, Delivery.key, Delivery.text, Delivery.zone, Delivery.sent_at, Post.kind,
+            Post.link, Post.event,
+        )
+    ]  # fmt: skip
+    return (
+        sa_select(*columns, board.c.territory_code.label("code"))
+        .join(board, board.c.delivery_id == col(Delivery.id))
+        .join(Post, col(Post.id) == col(Delivery.post_id))
+        .where(col(Delivery.state) == DeliveryState.SENT)
     )
-    .join(Post, col(Post.id) == col(Delivery.post_id))
-    .where(col(Delivery.id).in_(bindparam("the_ids", expanding=True)), col(Delivery.state) == DeliveryState.SENT)
-)
-
-
-def _told(session: Session, codes: Mapping[int, str]) -> list[dict[str, Any]]:
-    """What is listed of these items; only of those that are really out."""
-    ids = sorted(codes)
-    rows: list[dict[str, Any]] = []
-    for start in range(0, len(ids), MOST):
-        some = session.connection().execute(_ITEMS, {"the_ids": ids[start : start + MOST]})
-        rows += [dict(row._mapping) | {"code": codes[row.id]} for row in some]
-    return rows
 
 
 def _communes(session: Session, insee: set[str]) -> dict[str, _Point]:

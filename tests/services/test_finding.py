@@ -390,3 +390,41 @@ def test_nearness_is_the_same_as_measuring_every_commune_on_earth(country, point
     near = find_near(country, lat, lon, limit=5)
 
     assert [one.distance_km for one in near] == pytest.approx(measured[:5])
+
+
+# --- As people type ---
+
+
+@pytest.mark.parametrize(("typed", "first"), [
+    ("renn", "Rennes (Ille-et-Vilaine)"), ("LYON", "Lyon (Rhône)"), ("3500", "Rennes (Ille-et-Vilaine)"),
+    ("le havr", "Le Havre (Seine-Maritime)"), ("st etienne", "Saint-Étienne (Loire)"), ("97600", "Mamoudzou (Mayotte)"),
+])  # fmt: skip
+def test_communes_are_suggested_as_people_type_the_most_populous_first(engine, typed, first):
+    with reading(engine) as session:
+        assert finding.suggest(session, typed)[0].label == first
+
+
+@pytest.mark.parametrize("typed", ["", "r", "%", "__", "zzzz", "999"])
+def test_nothing_is_suggested_for_too_little_or_for_what_nobody_bears(engine, typed):
+    with reading(engine) as session:
+        assert finding.suggest(session, typed) == []
+
+
+def test_no_more_is_suggested_than_is_asked_for(engine):
+    with reading(engine) as session:
+        assert len(finding.suggest(session, "saint", limit=3)) == 3
+
+
+def test_a_cedex_and_the_words_beside_it_are_told():
+    assert [finding.is_cedex(query) for query in ("35042 Rennes CEDEX 9", "cedexville", "Rennes")] == [
+        True,
+        False,
+        False,
+    ]
+    assert finding.words_of("35042 Saint-Malo CEDEX 9") == "saint malo"
+
+
+def test_nothing_is_near_that_is_farther_than_asked_for(engine):
+    with reading(engine) as session:
+        assert finding.find_near(session, 44.0, -20.0, limit=1, most_km=150) == []
+        assert [one.name for one in finding.find_near(session, 48.11, -1.68, limit=1, most_km=150)] == ["Rennes"]

@@ -273,7 +273,7 @@ def test_what_is_read_does_not_grow_with_what_was_published(stage: Stage):
         happening.listen(connection, "before_cursor_execute", keep)
         assert texts(nearby.items(session, area, at=stage.clock())) == ["here"]
 
-    assert len(plans) == 2
+    assert len(plans) == 1
 
 
 # --- Pinning ---

@@ -366,6 +366,17 @@ def test_a_structure_says_what_it_is_and_where_that_comes_from(ask: Ask, stage: 
     assert "We do not know them: call first." in other
 
 
+def test_sources_of_structures_are_credited(ask: Ask, stage: Stage):
+    assert "No structure has been brought in yet." in ask.page("/sources").text
+    with writing(stage.hub.engine) as session:
+        a_place(session, "Une")
+        a_place(session, "Deux", source="strange", dated_on=None)
+    page = ask.page("/sources").text
+
+    assert "Annuaire de l’éducation (Licence Ouverte 2.0): 1 structure (newest of 1 October 2026)" in page
+    assert "strange: 1 structure</li>" in page
+
+
 def test_a_structure_that_merged_or_ended_says_so(ask: Ask, stage: Stage):
     with writing(stage.hub.engine) as session:
         kept = a_place(session, "Celle-ci")

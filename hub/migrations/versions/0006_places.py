@@ -115,7 +115,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('delivery_id', 'territory_code', name=op.f('pk_pinned'))
     )
     with op.batch_alter_table('pinned', schema=None) as batch_op:
-        batch_op.create_index('ix_pinned_board', ['territory_code', 'whole', 'ends_at', 'sent_at'], unique=False)
+        batch_op.create_index('ix_pinned_board', ['territory_code', 'whole', 'ends_at', 'sent_at', 'kind', 'delivery_id'], unique=False)
 
     pin_what_is_out()
 
