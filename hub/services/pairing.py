@@ -72,7 +72,7 @@ def merge(
 ) -> Place:
     """Show a place no more, since another one is the same; its row is kept, as its source goes on telling of it.
 
-    `takes_sector`: the other one becomes competent for its communes too.
+    `takes_sector`: the other one becomes competent for its communes too, if its kind has sectors.
     """
     place, other = _locked(session, (place_id, into_id), by=by)
     if place_id == into_id:
@@ -85,7 +85,7 @@ def merge(
     session.add(place)
     session.flush()
     note(session, "place.merge", f"place:{place.id}", by=by, at=at, after={"same_as": other.name, "place": other.id})
-    if takes_sector and other.id is not None:
+    if takes_sector and other.id is not None and sectoring.has_sectors(session, other):
         sectoring.add(session, other.id, sectoring.codes(session, place), by=by, at=at)
     return place
 

@@ -92,6 +92,17 @@ def test_the_other_one_takes_the_sector_over_where_that_is_wished(shelf: Shelf):
         assert sectoring.codes(session, shelf.get(second)) == ["C-35047", "C-35238"]
 
 
+def test_a_kind_without_sectors_takes_none_over(shelf: Shelf):
+    first, second = shelf.put("E2C", type_code="e2c"), shelf.put()
+    do(shelf, sectoring.set_sector, second, ["C-35238"])
+
+    do(shelf, pairing.merge, second, first, takes_sector=True)
+
+    with reading(shelf.stage.hub.engine) as session:
+        assert sectoring.codes(session, shelf.get(first)) == []
+    assert shelf.get(second).merged_into_id == first
+
+
 def test_a_place_is_merged_only_into_another_one_that_is_shown(shelf: Shelf):
     first, second = shelf.put(), shelf.put("La même")
     ended = shelf.put("Fermée", ended_on=shelf.stage.clock().date())

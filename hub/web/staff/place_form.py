@@ -159,7 +159,7 @@ def _said(place: Place | None, kinds: dict[str, str], land: Atlas) -> dict[str, 
     if place is None:
         return {}
     said = correcting.said_by_source(place)
-    return {name: told(name, value, kinds, land) or _("nothing") for name, value in said.items()}
+    return {name: told(name, value, kinds, land) for name, value in said.items()}
 
 
 def _meanwhile(session: Session, place: Place, form: Form, kinds: dict[str, str]) -> list[tuple[str, str]]:
