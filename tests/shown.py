@@ -35,19 +35,23 @@ def put_out(
     """One item that is out for these territories."""
     at = sent_at or stage.clock()
     author = stage.people["animator"].id
-    same = {"wall_time": "2026-11-02T12:00", "zone": "Europe/Paris", "useless_after": at + timedelta(days=1)}
+    same: dict[str, Any] = {
+        "wall_time": "2026-11-02T12:00",
+        "zone": "Europe/Paris",
+        "useless_after": at + timedelta(days=1),
+    }
     post = Post(
         kind=kind, text=text, event=event, first_due_at=at, author_id=author, changed_by_id=author, seed="seed",
         territory_code="A-14", created_at=at, changed_at=at, link=more.pop("link", None), **same,
     )  # fmt: skip
     session.add(post)
     session.flush()
+    assert post.id is not None
     approval = Approval(
         post_id=post.id, by_id=stage.people["coordinator"].id, at=at, version=1, content="c", fingerprint="f"
     )
     session.add(approval)
     session.flush()
-    assert post.id is not None
     assert approval.id is not None
     key = f"k{post.id}"
     delivery = Delivery(

@@ -66,15 +66,16 @@ def test_hours_are_shown_with_the_days_of_the_readers_language():
     assert opening.told([{"days": [], "spans": [], "note": "voir le site"}]) == "(voir le site)"
 
 
+def clock(minutes: int) -> str:
+    return f"{minutes // 60:02}:{minutes % 60:02}"
+
+
 CLOCKS = st.lists(st.integers(0, 24 * 60), min_size=2, max_size=6, unique=True).map(sorted)
 ROWS = st.builds(
     lambda first, more, minutes, note: hours(
         first,
         min(first + more, 7),
-        *[
-            tuple(f"{one // 60:02}:{one % 60:02}" for one in minutes[place : place + 2])
-            for place in range(0, len(minutes) // 2 * 2, 2)
-        ],
+        *[(clock(minutes[place]), clock(minutes[place + 1])) for place in range(0, len(minutes) // 2 * 2, 2)],
         note=note,
     ),
     st.integers(1, 7),

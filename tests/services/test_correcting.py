@@ -271,7 +271,7 @@ def test_a_place_that_its_source_ended_is_shown_again_and_the_source_remembered(
 
 # --- Writing --------------------------------------------------------------------------------------------------
 
-NEW = {"name": "Point Accueil Jeunes", "type": "association", "commune": SAINT_MALO}
+NEW: dict[str, Any] = {"name": "Point Accueil Jeunes", "type": "association", "commune": SAINT_MALO}
 
 
 def write(shelf: Shelf, who: str = "animator", confirm_twin: bool = False, **typed: Any) -> Place:

@@ -16,7 +16,7 @@ from hub.domain.post import Kind
 from hub.domain.territory import Territory
 from hub.services import following, pinning
 from hub.services.following import Dated
-from hub.services.showing import TakenDown
+from hub.services.showing import TakenDown, get_item
 from tests.services.test_reading_together import statements
 from tests.shown import an_event, put_out
 from tests.stage import NOON, Stage
@@ -36,7 +36,7 @@ def take_down(stage: Stage, key: str) -> None:
     """Take an item off the portal, now."""
     at = stage.clock()
     with writing(stage.hub.engine) as session:
-        delivery = following.get_item(session, key).delivery
+        delivery = get_item(session, key).delivery
         assert delivery.id is not None
         session.add(
             Attempt(
@@ -153,7 +153,7 @@ def test_a_feed_holds_the_newest_only(stage: Stage):
 def test_an_item_that_is_pinned_but_not_out_is_not_told(stage: Stage):
     key = out(stage, "A-14")
     with writing(stage.hub.engine) as session:
-        session.get_one(Delivery, following.get_item(session, key).delivery.id).state = DeliveryState.FAILED
+        session.get_one(Delivery, get_item(session, key).delivery.id).state = DeliveryState.FAILED
 
     assert newest(stage) == []
 

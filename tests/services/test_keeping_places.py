@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ NOUMEA = "98818"
 POINTE_A_PITRE = "97120"
 
 
-def names(shelf: Shelf, who: str = "coordinator", **wanted: object) -> list[str]:
+def names(shelf: Shelf, who: str = "coordinator", **wanted: Any) -> list[str]:
     at, by = shelf.stage.clock(), shelf.stage.people[who]
     with reading(shelf.stage.hub.engine) as session:
         found = keeping_places.list_places(session, Wanted(**wanted), by=by, at=at)

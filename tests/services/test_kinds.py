@@ -27,13 +27,13 @@ def test_laying_kinds_again_changes_nothing(engine):
 def test_a_kind_that_was_changed_is_put_right_and_one_of_others_is_left(engine):
     with writing(engine) as session:
         kinds.lay(session, at=NOON)
-        session.get(PlaceType, "cio").name = "?"
+        session.get_one(PlaceType, "cio").name = "?"
         session.add(PlaceType(code="tiers_lieu", name="Tiers-lieu", plural="Tiers-lieux", does="", rank=300))
         session.flush()
 
         assert kinds.lay(session, at=NOON) == 1
-        assert session.get(PlaceType, "cio").name.startswith("Centre")
-        assert session.get(PlaceType, "tiers_lieu").name == "Tiers-lieu"
+        assert session.get_one(PlaceType, "cio").name.startswith("Centre")
+        assert session.get_one(PlaceType, "tiers_lieu").name == "Tiers-lieu"
 
 
 def test_kinds_explain_their_acronyms_and_say_what_one_finds_there(engine):

@@ -39,7 +39,7 @@ class Land:
         codes: dict[Level, list[str]] = {level: [] for level in Level}
         inside: dict[str, set[str]] = {code: set() for code, _level, _path in rows}
         for code, level, path in sorted(rows):
-            codes[level].append(code)
+            codes[Level(level)].append(code)
             if level is Level.COMMUNE:
                 for above in lineage(path):
                     inside[above].add(code)

@@ -188,8 +188,9 @@ def test_an_event_is_listed_until_its_last_end_by_the_clock_of_its_zone(stage: S
     event["timings"].append({"begin": "2026-11-21T09:00:00", "end": "2026-11-21T12:00:00"})
     out(stage, "A-14", kind=Kind.EVENT, event=event)
 
-    def begins(*moment: int) -> list[str]:
-        return [str(one.wall) for one in shown(stage, at=datetime(2026, 11, *moment, tzinfo=UTC)).items]
+    def begins(day: int, hour: int, minute: int) -> list[str]:
+        at = datetime(2026, 11, day, hour, minute, tzinfo=UTC)
+        return [str(one.wall) for one in shown(stage, at=at).items]
 
     assert begins(20, 14, 59) == ["2026-11-20 09:00:00"]
     assert begins(20, 15, 0) == ["2026-11-21 09:00:00"]
@@ -330,4 +331,4 @@ def test_robots_are_told_of_communes_with_something_of_their_own_and_of_live_ite
 
     assert areas == [("29019", "Brest"), ("35238", "Rennes")]
     assert [sent_at for _key, sent_at in keys] == [NOON, NOON - timedelta(days=1)]
-    assert past not in {key for key, _sent_at in keys}
+    assert past not in {key for key, _sent_at in keys}  # type: ignore[comparison-overlap]

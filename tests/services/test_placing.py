@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlmodel import Session, select
+from sqlmodel import Session, delete, select
 
 from hub.database import reading, writing
 from hub.domain.errors import NotFound
@@ -52,6 +52,7 @@ def lay(engine, *places: Place, sectors: dict[str, list[str]] | None = None) -> 
         session.add_all(places)
         session.flush()
         for one in places:
+            assert one.id is not None
             for code in (sectors or {}).get(one.name, []):
                 session.add(PlaceSector(place_id=one.id, territory_code=code))
 
@@ -90,6 +91,7 @@ def test_places_that_ended_or_were_merged_are_neither_competent_nor_near(engine,
         twin = place("twin", merged_into_id=kept.id)
         session.add(twin)
         session.flush()
+        assert twin.id is not None
         session.add(PlaceSector(place_id=twin.id, territory_code="C-35238"))
 
     with reading(engine) as session:
@@ -162,7 +164,7 @@ points = st.tuples(
 @given(at=points, there=st.lists(points, min_size=1, max_size=30), limit=st.integers(1, 5))
 def test_the_index_finds_what_a_scan_of_all_places_finds(engine, kinds, at, there, limit):
     with writing(engine) as session:
-        session.exec(Place.__table__.delete())
+        session.exec(delete(Place))
         session.add_all(place("x", source_id=str(n), lat=lat, lon=lon) for n, (lat, lon) in enumerate(there))
 
     with reading(engine) as session:
@@ -205,7 +207,7 @@ def test_around_a_commune_without_any_place_there_is_nothing(engine, kinds):
 
 def test_around_an_arrondissement_distances_are_from_its_own_point(engine, kinds):
     with reading(engine) as session:
-        eleventh = session.get(Commune, "75111")
+        eleventh = session.get_one(Commune, "75111")
     lay(engine, place("there", lat=eleventh.lat, lon=eleventh.lon))
 
     with reading(engine) as session:
@@ -223,6 +225,7 @@ def test_a_place_is_had_by_its_number(engine, kinds):
 
     with reading(engine) as session:
         (number,) = session.exec(select(Place.id))
+        assert number is not None
         assert placing.get_place(session, number).name == "Rennes"
         for wrong in (number + 1, 0, -1, 10**30):
             with pytest.raises(NotFound):
@@ -300,6 +303,7 @@ def test_places_are_listed_by_kind_and_name_of_a_territory_or_of_all(engine, kin
         assert names(placing.listed(session, territory="D-35", kind="mission_locale")) == []
         assert placing.listed(session, territory="nowhere") == []
         (ouessant,) = placing.listed(session, kind="mission_locale")
+        assert ouessant.id is not None
         assert placing.sector(session, ouessant.id) == ["C-29019", "C-29155"]
 
 
@@ -307,6 +311,7 @@ def test_open_days_of_a_place_come_by_date_and_those_that_could_not_be_read_last
     lay(engine, place("Rennes"))
     with writing(engine) as session:
         number = session.exec(select(Place.id)).one()
+        assert number is not None
         days = [("b", None), ("c", date(2027, 2, 1)), ("a", date(2027, 1, 1))]
         session.add_all(PlaceProposal(place_id=number, text=text, first_day=day, last_day=day) for text, day in days)
 

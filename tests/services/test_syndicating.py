@@ -17,7 +17,7 @@ from hub.domain.event import Event
 from hub.domain.post import Kind
 from hub.language import speaking
 from hub.services import syndicating
-from hub.services.following import Dated
+from hub.services.following import MOST_DATES, Dated
 from hub.services.showing import Item
 from hub.services.syndicating import writable
 from tests.services.test_announcing import ADDRESS, BRUZ, MORNING, item
@@ -147,7 +147,7 @@ def test_a_calendar_holds_so_many_dates_and_no_more():
     days = [{"begin": f"2027-01-{day:02}T09:00", "end": f"2027-01-{day:02}T12:00"} for day in range(1, 29)]
     many = [dated(timings=days) for _ in range(40)]
 
-    assert told(*many).count(b"BEGIN:VEVENT") == syndicating.MOST_DATES
+    assert told(*many).count(b"BEGIN:VEVENT") == MOST_DATES
 
 
 def test_a_calendar_changes_with_what_comes_out_is_taken_down_or_comes_within_reach():
@@ -263,6 +263,7 @@ def test_whatever_is_typed_comes_back_as_the_same_words(words, venue, minutes, s
     made = dated(f"Titre\n\n{words}", timings=[timing], zone=zone, venue=venue.strip()[:200] or None)
 
     file = told(made)
+    entry: Any
     [entry] = Calendar.from_ical(file).walk("VEVENT")
     [again] = feed(made.item).findall("a:entry", NAMES)
 

@@ -119,7 +119,9 @@ def everything_stored(engine: Engine, folder: Path) -> dict[str, str]:
     if engine.dialect.name == "sqlite":
         source = Path(str(engine.url.database))
         for beside in source.parent.glob(f"{source.name}*"):
-            found[f"file {beside.name}"] = shutil.copy(beside, folder / beside.name).read_bytes().decode("latin-1")
+            found[f"file {beside.name}"] = (
+                Path(shutil.copy(beside, folder / beside.name)).read_bytes().decode("latin-1")
+            )
         with closing(sqlite3.connect(source)) as live, closing(sqlite3.connect(folder / "backup.db")) as backup:
             live.backup(backup)
         found["backup"] = (folder / "backup.db").read_bytes().decode("latin-1")

@@ -41,7 +41,7 @@ def a_place(session: Session, name: str, kind: str = "mission_locale", **told: A
             )
         )
         session.flush()
-    usual = {
+    usual: dict[str, Any] = {
         "source": "annuaire-education", "source_id": name, "type_code": kind, "name": name, "phone": "02 99 00 00 00",
         "territory_code": "C-35238", "lat": 48.11, "lon": -1.68, "postcode": "35000", "address": "7 rue de la Gare",
         "dated_on": date(2026, 10, 1), "imported_at": NOON,

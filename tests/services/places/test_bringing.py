@@ -312,6 +312,7 @@ def test_a_dismissed_proposal_stays_dismissed_and_one_that_the_source_drops_goes
     desk.own("1;cfa;CFA;35238;le 31/01/2027 | le 28/02/2027", heading=WITH_DAYS)
     with writing(desk.engine) as session:
         first = session.exec(select(PlaceProposal)).first()
+        assert first is not None
         first.state = ProposalState.DISMISSED
         session.add(first)
 

@@ -8,12 +8,14 @@ import pytest
 
 from hub.database import writing
 from hub.domain.territory import Territory
+from hub.services.places.bringing import Brought
 from hub.services.places.checking import is_siret, phone
+from tests.services.places.conftest import Importer
 
 ALL = "id;type;name;commune;postcode;lat;lon;mail;website;siret;uai;dated_on\n"
 
 
-def one(desk, **cells):
+def one(desk: Importer, **cells: str) -> Brought:
     usual = {"id": "1", "type": "cio", "name": "CIO", "commune": "35238"} | cells
     return desk.own(";".join(usual.get(name, "") for name in ALL.strip().split(";")), heading=ALL)
 
@@ -137,7 +139,7 @@ def test_what_is_of_no_use_is_left_out_and_told(desk, cells, remark):
 
 def test_a_commune_that_has_ended_is_told_and_its_successor_taken(desk):
     with writing(desk.engine) as session:
-        ended = session.get(Territory, "C-35047")
+        ended = session.get_one(Territory, "C-35047")
         ended.ended_on, ended.successor_code = date(2026, 1, 1), "C-35238"
 
     assert one(desk, commune="35047").remarks == [
@@ -149,7 +151,7 @@ def test_a_commune_that_has_ended_is_told_and_its_successor_taken(desk):
 def test_communes_that_merged_in_a_circle_end_the_search(desk):
     with writing(desk.engine) as session:
         for code, successor in (("C-35047", "C-35238"), ("C-35238", "C-35047")):
-            ended = session.get(Territory, code)
+            ended = session.get_one(Territory, code)
             ended.ended_on, ended.successor_code = date(2026, 1, 1), successor
 
     assert one(desk, commune="35047").added == 1

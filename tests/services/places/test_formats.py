@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ INCLUSION = {
 }  # fmt: skip
 
 
-def as_csv(rows: list[dict], separator: str = ";") -> str:
+def as_csv(rows: list[dict[str, Any]], separator: str = ";") -> str:
     out = io.StringIO()
     writer = csv.DictWriter(out, list(rows[0]), delimiter=separator, lineterminator="\n")
     writer.writeheader()
