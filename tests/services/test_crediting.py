@@ -42,4 +42,4 @@ def test_a_sector_is_told_by_the_names_of_its_communes(stage: Stage):
             session.add(PlaceSector(place_id=place.id or 0, territory_code=code))
         session.flush()
 
-        assert placing.sector(session, place) == ["Brest", "Paris", "Rennes"]
+        assert placing.sector_names(session, place) == ["Brest", "Paris", "Rennes"]

@@ -8,8 +8,8 @@ import pytest
 
 from hub.database import writing
 from hub.domain.territory import Territory
-from hub.services.places.bringing import Brought
 from hub.services.places.checking import is_siret, phone
+from hub.services.places.taking import Brought
 from tests.services.places.conftest import Importer
 
 ALL = "id;type;name;commune;postcode;lat;lon;mail;website;siret;uai;dated_on\n"
