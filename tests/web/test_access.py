@@ -49,7 +49,7 @@ TABLE: dict[tuple[str, str], tuple[object, ...]] = {
     ("GET", "/reach/export"): EVERYBODY,
     ("GET", "/reach/print"): EVERYBODY,
     ("GET", "/places"): WHO_KEEPS_PLACES,
-    ("GET", "/places/near"): EVERYBODY,
+    ("GET", "/nearby/places"): EVERYBODY,
     ("GET", "/places/{place_id}"): WHO_KEEPS_THIS_PLACE,
     ("PATCH", "/places/{place_id}"): WHO_KEEPS_THIS_PLACE,
     ("POST", "/places/{place_id}/check"): WHO_KEEPS_THIS_PLACE,

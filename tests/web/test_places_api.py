@@ -35,14 +35,14 @@ def test_places_near_a_point_are_those_of_everybody(ask: Ask, shelf: Shelf):
     shelf.put("Mission locale de Rennes")
     shelf.put("CIO de Saint-Malo", "35288", type_code="cio")
 
-    near = ask("GET", "/places/near?at=48.11,-1.67", "stranger").json()
-    cio = ask("GET", "/places/near?at=48.11,-1.67&type=cio&limit=1", "analyst").json()
+    near = ask("GET", "/nearby/places?at=48.11,-1.67", "stranger").json()
+    cio = ask("GET", "/nearby/places?at=48.11,-1.67&type=cio&limit=1", "analyst").json()
 
     assert [(one["name"], one["km"] < 1) for one in near] == [
         ("Mission locale de Rennes", True), ("CIO de Saint-Malo", False),
     ]  # fmt: skip
     assert [one["name"] for one in cio] == ["CIO de Saint-Malo"]
-    assert ask("GET", "/places/near?at=Rennes", "analyst").status_code == 422
+    assert ask("GET", "/nearby/places?at=Rennes", "analyst").status_code == 422
 
 
 def test_a_place_is_put_right_and_keeps_the_word_of_its_source(ask: Ask, shelf: Shelf):

@@ -10,3 +10,4 @@ from hub.web.problems import documented
 router = APIRouter(prefix="/api/v1", responses=documented(413, 422, 503))
 for room in (people, places, posts, calendar, deliveries, reach, prints, structures):
     router.include_router(room.router)
+router.include_router(structures.around)

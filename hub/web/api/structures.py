@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Header, Query, Response
 
@@ -17,9 +17,14 @@ from hub.web.api.typed import Answer, Code
 from hub.web.deps import Id, Now, ReadDb, SignedIn, WriteDb
 from hub.web.problems import documented
 
+POINT: Final = r"^-?[0-9]{1,2}(\.[0-9]{1,8})?,-?[0-9]{1,3}(\.[0-9]{1,8})?$"
+
 router = APIRouter(
     prefix="/places", tags=["places that receive young people"], responses=documented(400, 401, 403, 404)
 )
+
+around = APIRouter(prefix="/nearby", tags=["places that receive young people"], responses=documented(400, 401, 403))
+# Beside the others: under their prefix it would look like the number of a place.
 
 Seen = Annotated[str | None, Header(alias="If-Match", max_length=40)]
 
@@ -42,12 +47,12 @@ def list_places(
     return [_told(one, now) for one in found]
 
 
-@router.get("/near", summary="The places nearest to a point, whoever keeps them.")
+@around.get("/places", summary="The places nearest to a point, whoever keeps them.")
 def near(
     person: SignedIn,
     session: ReadDb,
     now: Now,
-    at: Annotated[str, Query(max_length=60, description="Latitude and longitude: 48.11,-1.67")],
+    at: Annotated[str, Query(pattern=POINT, description="Latitude and longitude: 48.11,-1.67")],
     type: Annotated[str, Query(max_length=40, description="Code of a kind of place.")] = "",  # noqa: A002
     limit: Annotated[int, Query(ge=1, le=50)] = 10,
 ) -> list[Answer]:
