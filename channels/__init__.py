@@ -2,6 +2,11 @@
 
 from channels.base import (
     FREE,
+    MOMENT,
+    NOT_AVAILABLE,
+    RETIRED,
+    Asked,
+    AskedOfPage,
     Blocked,
     Breadth,
     Channel,
@@ -15,6 +20,7 @@ from channels.base import (
     Message,
     Network,
     Pace,
+    PageFigure,
     Picture,
     Prepared,
     Problem,
@@ -33,6 +39,11 @@ from channels.base import (
 
 __all__ = [
     "FREE",
+    "MOMENT",
+    "NOT_AVAILABLE",
+    "RETIRED",
+    "Asked",
+    "AskedOfPage",
     "Blocked",
     "Breadth",
     "Channel",
@@ -46,6 +57,7 @@ __all__ = [
     "Message",
     "Network",
     "Pace",
+    "PageFigure",
     "Picture",
     "Prepared",
     "Problem",

@@ -8,7 +8,7 @@ import time
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final, Protocol
@@ -101,6 +101,47 @@ class Receipt:
     trace_id: str | None = None
 
 
+# --- What is asked ------------------------------------------------------------------------------
+
+MOMENT: Final = "moment"
+"""The period of a count as of now."""
+
+NOT_AVAILABLE: Final = "not available"
+"""Why there is no figure: the network gives none, and does not say why."""
+
+RETIRED: Final = "retired by the network"
+"""Why there is no figure: the network does not know its name, or no longer."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One figure that a network is asked for of its posts: its own name of it, and what it counts."""
+
+    name: str
+    unit: UnitKind
+
+    def told(self, value: int | None, why: str = NOT_AVAILABLE) -> Figure:
+        """The figure that it came to, or why there is none: what is missing is not 0."""
+        return Figure(self.name, self.unit, value, why if value is None else None)
+
+
+@dataclass(frozen=True)
+class AskedOfPage:
+    """One figure that a network is asked for of a page; `period` is the span that it counts, in the network's words.
+
+    The period `moment` is a count as of now, such as that of the followers.
+    """
+
+    name: str
+    unit: UnitKind
+    period: str
+
+    def told(self, day: date, value: int | None, why: str = NOT_AVAILABLE, *, dimension: str = "") -> PageFigure:
+        """The figure of a day that it came to, or why there is none."""
+        missing = why if value is None else None
+        return PageFigure(self.name, self.unit, self.period, day, value, missing, dimension)
+
+
 # --- What comes back ----------------------------------------------------------------------------
 
 
@@ -119,6 +160,22 @@ class Figures:
     """What a network said of several posts at one moment: remote id → figures. A post it did not speak of is absent."""
 
     by_post: Mapping[str, Sequence[Figure]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PageFigure:
+    """One figure of a page for one day, as the network gave it; where there is none, `missing` says why.
+
+    `dimension` is the part that is counted, such as a city; empty: all of it.
+    """
+
+    metric: str
+    unit: UnitKind
+    period: str
+    day: date
+    value: int | None
+    missing: str | None = None
+    dimension: str = ""
 
 
 class Light(StrEnum):
@@ -238,8 +295,11 @@ class Channel(Protocol):
     def find(self, message: Message, since: datetime) -> list[Receipt]:
         """The account's posts since a moment that say exactly this message: read-only, may be repeated."""
 
-    def figures(self, receipts: Sequence[Receipt]) -> Figures:
-        """What the network says now of these posts: read-only, may be repeated."""
+    def figures(self, receipts: Sequence[Receipt], asked: Sequence[Asked]) -> Figures:
+        """What the network says now of these posts, of what is asked and no more: read-only, may be repeated."""
+
+    def page_figures(self, asked: Sequence[AskedOfPage], since: date, until: date) -> list[PageFigure]:
+        """What the network says of the page itself, day by day, both days included: read-only, may be repeated."""
 
     def remove(self, receipt: Receipt) -> None:
         """Take a post down; a post that is gone already is no error."""
@@ -361,6 +421,17 @@ class Deadline:
     def passed(self) -> bool:
         """Whether nothing may be sent any more."""
         return self.left <= 0
+
+
+LARGEST: Final = 2**31 - 1
+"""A greater number is no count of ours: databases would stumble over it."""
+
+
+def whole(value: object) -> int | None:
+    """A count as a network gives it; None for whatever is no whole number, or absurd."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    return value if abs(value) <= LARGEST else None
 
 
 _URL = re.compile(r"https?://\S+", re.IGNORECASE)

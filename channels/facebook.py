@@ -5,13 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from channels import facebook_health
+from channels import facebook_health, facebook_insights
 from channels.base import (
+    NOT_AVAILABLE,
+    RETIRED,
+    Asked,
+    AskedOfPage,
     ChannelError,
     Deadline,
     Figure,
@@ -22,6 +26,7 @@ from channels.base import (
     Message,
     Network,
     Pace,
+    PageFigure,
     Picture,
     Prepared,
     Problem,
@@ -29,7 +34,6 @@ from channels.base import (
     Refused,
     Unauthorized,
     Uncertain,
-    UnitKind,
     Unreachable,
 )
 from channels.facebook_calls import VERSION, GraphCalls
@@ -46,7 +50,6 @@ from channels.facebook_reading import (
     asked,
     data,
     fields_of,
-    figure,
     id_of,
     instant,
     kept,
@@ -55,11 +58,9 @@ from channels.facebook_reading import (
     readable,
     said,
     same,
-    total,
 )
 
 __all__ = [
-    "METRICS",
     "FacebookPage",
     "FacebookRules",
     "PageGrant",
@@ -70,14 +71,6 @@ __all__ = [
     "list_pages",
     "page_of",
 ]
-
-METRICS: Final[tuple[tuple[str, UnitKind], ...]] = (
-    ("post_total_media_view_unique", UnitKind.PEOPLE),
-    ("post_media_view", UnitKind.VIEWS),
-    ("post_clicks", UnitKind.CLICKS),
-    ("post_reactions_by_type_total", UnitKind.REACTIONS),
-)
-"""What is asked of a post: Facebook's own names, and what they count."""
 
 CLOCKS_APART: Final = timedelta(minutes=2)
 """How far before the asked moment reading back begins, as the network's clock is not ours."""
@@ -174,7 +167,6 @@ class FacebookPage:
         two_step: bool = False,
         timeouts: tuple[float, float] = (3.0, 15.0),
         total: float = 45.0,
-        metrics: Sequence[tuple[str, UnitKind]] = METRICS,
     ) -> None:
         self.rules = FacebookRules()
         self._page_id = page_id
@@ -182,7 +174,6 @@ class FacebookPage:
         self._app = f"{app_id}|{app_secret}" if app_id and app_secret else None
         self._app_id = app_id
         self._two_step = two_step
-        self._metrics = tuple(metrics)
         self._calls = GraphCalls(
             base_url=base_url,
             version=version,
@@ -347,39 +338,64 @@ class FacebookPage:
     # --- figures ---
 
     @readable()
-    def figures(self, receipts: Sequence[Receipt]) -> Figures:
+    def figures(self, receipts: Sequence[Receipt], asked: Sequence[Asked]) -> Figures:
         """What Facebook says now of these posts; a deleted one is absent, a missing figure is not 0."""
         found: dict[str, Sequence[Figure]] = {}
-        for receipt in receipts:
-            values = self._values(receipt.remote_id, [name for name, _ in self._metrics])
-            if values is not None:
-                found[receipt.remote_id] = tuple(figure(name, unit, values.get(name)) for name, unit in self._metrics)
+        for receipt in receipts if asked else ():
+            try:
+                told, why = self._insights(receipt.remote_id, [one.name for one in asked])
+            except Refused as error:
+                if error.code != GONE:
+                    raise
+                continue
+            found[receipt.remote_id] = [
+                one.told(facebook_insights.total(told.get(one.name, {})), why.get(one.name, NOT_AVAILABLE))
+                for one in asked
+            ]
         return Figures(found)
 
-    def _values(self, post_id: str, names: list[str]) -> dict[str, int | None] | None:
-        """Figures by metric, all at once, or one by one as a single bad metric fails the whole call."""
+    @readable()
+    def page_figures(self, asked: Sequence[AskedOfPage], since: date, until: date) -> list[PageFigure]:
+        """What Facebook says of the page, by its own days, which are those of California."""
+        found: list[PageFigure] = []
+        for period in dict.fromkeys(one.period for one in asked):
+            those = [one for one in asked if one.period == period]
+            for window in facebook_insights.windows(since, until):
+                names = [one.name for one in those]
+                told, why = self._insights(self._page_id, names, period=period, **window.bounds)
+                for one in those:
+                    reason = why.get(one.name, NOT_AVAILABLE)
+                    found += facebook_insights.by_day(one, told.get(one.name, {}), window, reason)
+        return found
+
+    def _insights(
+        self, owner_id: str, names: Sequence[str], **more: str
+    ) -> tuple[dict[str, Mapping[str, Any]], dict[str, str]]:
+        """What Facebook tells by metric, and why it does not tell others.
+
+        All at once, or one by one, as a single bad metric fails the whole call.
+        """
         try:
-            answer = self._calls.get(f"{post_id}/insights", metric=",".join(names))
+            answer = self._calls.get(f"{owner_id}/insights", metric=",".join(names), **more)
         except Refused as error:
-            if error.code == GONE:
-                return None
-            if (error.code or "").split("/")[0] not in ("100", "3001"):
+            code = (error.code or "").split("/")[0]
+            if error.code == GONE or code not in ("100", "3001"):
                 raise
             if len(names) == 1:
-                return {}
+                return {}, {names[0]: RETIRED if code == "100" else NOT_AVAILABLE}
         except Unauthorized as error:
             if error.code == "200":  # said of audiences that are too small; a lost token has code 190
-                return {}
+                return {}, {}
             raise
         else:
-            return {str(entry.get("name")): total(entry) for entry in data(answer)}
-        values: dict[str, int | None] = {}
+            return {str(entry.get("name")): entry for entry in data(answer)}, {}
+        told: dict[str, Mapping[str, Any]] = {}
+        why: dict[str, str] = {}
         for name in names:
-            part = self._values(post_id, [name])
-            if part is None:
-                return None
-            values.update(part)
-        return values
+            part, reason = self._insights(owner_id, [name], **more)
+            told |= part
+            why |= reason
+        return told, why
 
     # --- how it is ---
 

@@ -10,10 +10,9 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from channels.base import Figure, Message, Targeting, UnitKind, Unreachable, normalised
+from channels.base import Message, Targeting, Unreachable, normalised
 from channels.facebook_calls import GraphCalls
 
-NOT_AVAILABLE: Final = "not available"
 MOST_PAGES: Final = 50
 
 
@@ -74,22 +73,6 @@ def moment(text: Any) -> datetime | None:
 def instant(seconds: Any) -> datetime | None:
     """Unix seconds; 0 means no end."""
     return datetime.fromtimestamp(seconds, UTC) if isinstance(seconds, int) and seconds > 0 else None
-
-
-def figure(name: str, unit: UnitKind, value: int | None) -> Figure:
-    """A figure, or the word that there is none: what is missing is not 0."""
-    return Figure(name, unit, value, missing=NOT_AVAILABLE if value is None else None)
-
-
-def total(entry: Mapping[str, Any]) -> int | None:
-    """The latest value of a metric; one that comes as a map is summed."""
-    values = entry.get("values")
-    if not isinstance(values, list) or not values or not isinstance(values[-1], dict):
-        return None
-    value = values[-1].get("value")
-    if isinstance(value, dict):
-        return sum(part for part in value.values() if isinstance(part, int))
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 # --- Targeting ------------------------------------------------------------------------------------------

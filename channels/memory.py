@@ -5,13 +5,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from channels.base import (
+    MOMENT,
+    Asked,
+    AskedOfPage,
     ChannelError,
     Deadline,
-    Figure,
     Figures,
     Finding,
     Health,
@@ -19,6 +21,7 @@ from channels.base import (
     Message,
     Network,
     Pace,
+    PageFigure,
     Prepared,
     Problem,
     Receipt,
@@ -76,6 +79,10 @@ class MemoryChannel:
         self.drafts: dict[str, Message] = {}
         self.people: dict[str, int] = {}
         """People reached, by remote id; a post not in here has no figure."""
+        self.counts: dict[str, dict[str, int]] = {}
+        """Other figures by the name that is asked for, by remote id; those not in here are not spoken of."""
+        self.page: dict[tuple[str, date], int] = {}
+        """Figures of the page itself, by name and day; those not in here are missing."""
         self.calls: list[str] = []
         self.closed = False
         self.wait_until: datetime | None = None
@@ -144,17 +151,32 @@ class MemoryChannel:
                 and _said(self.shown[remote_id]) == _said(message)
             ]
 
-    def figures(self, receipts: Sequence[Receipt]) -> Figures:
-        """The people given in `people`."""
+    def figures(self, receipts: Sequence[Receipt], asked: Sequence[Asked]) -> Figures:
+        """The people given in `people`, and what `counts` holds."""
         with self._lock, self._failing("figures") as failure:
             failure.before()
-            found = {}
-            for receipt in receipts:
-                if receipt.remote_id in self.shown:
-                    value = self.people.get(receipt.remote_id)
-                    missing = "not available" if value is None else None
-                    found[receipt.remote_id] = [Figure("people", UnitKind.PEOPLE, value, missing)]
-            return Figures(found)
+            return Figures(
+                {
+                    receipt.remote_id: [
+                        one.told(self._value(receipt.remote_id, one))
+                        for one in asked
+                        if one.unit is UnitKind.PEOPLE or one.name in self.counts.get(receipt.remote_id, {})
+                    ]
+                    for receipt in receipts
+                    if receipt.remote_id in self.shown
+                }
+            )
+
+    def page_figures(self, asked: Sequence[AskedOfPage], since: date, until: date) -> list[PageFigure]:
+        """What `page` holds; of a moment, today's."""
+        with self._lock, self._failing("page_figures") as failure:
+            failure.before()
+            days = [since + timedelta(days=number) for number in range((until - since).days + 1)]
+            return [
+                one.told(day, self.page.get((one.name, day)))
+                for one in asked
+                for day in ([self._now().date()] if one.period == MOMENT else days)
+            ]
 
     def remove(self, receipt: Receipt) -> None:
         """Show it no longer."""
@@ -171,6 +193,10 @@ class MemoryChannel:
     def close(self) -> None:
         """Nothing to let go of."""
         self.closed = True
+
+    def _value(self, remote_id: str, asked: Asked) -> int | None:
+        counted = self.counts.get(remote_id, {})
+        return counted.get(asked.name, self.people.get(remote_id) if asked.unit is UnitKind.PEOPLE else None)
 
     def _new_id(self, kind: str) -> str:
         self._count += 1

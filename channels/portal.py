@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Final, Protocol
 
 from channels.base import (
     FREE,
+    Asked,
+    AskedOfPage,
     Deadline,
-    Figure,
     Figures,
     Finding,
     Health,
@@ -19,15 +20,16 @@ from channels.base import (
     Message,
     Network,
     Pace,
+    PageFigure,
     Prepared,
     Problem,
     Receipt,
     Refused,
-    UnitKind,
     Unreachable,
 )
 
 LONGEST: Final = 63_206
+VIEWS, CLICKS = "portal_views", "portal_clicks"
 
 
 class Pages(Protocol):
@@ -100,18 +102,19 @@ class Portal:
         """The item with the message's own key, which is exact."""
         return [self._receipt(message.key)] if self._pages.knows(message.key) else []
 
-    def figures(self, receipts: Sequence[Receipt]) -> Figures:
+    def figures(self, receipts: Sequence[Receipt], asked: Sequence[Asked]) -> Figures:
         """Views and clicks as our own pages counted them."""
         visits = self._pages.visits([receipt.remote_id for receipt in receipts])
         return Figures(
             {
-                key: [
-                    Figure("portal_views", UnitKind.VIEWS, views),
-                    Figure("portal_clicks", UnitKind.CLICKS, clicks),
-                ]
+                key: [one.told({VIEWS: views, CLICKS: clicks}.get(one.name)) for one in asked]
                 for key, (views, clicks) in visits.items()
             }
         )
+
+    def page_figures(self, asked: Sequence[AskedOfPage], since: date, until: date) -> list[PageFigure]:
+        """None: nobody follows the portal, and its readers are counted for each item."""
+        return []
 
     def remove(self, receipt: Receipt) -> None:
         """Nothing to do: pages stop showing what the hub records as removed."""

@@ -6,7 +6,7 @@ import base64
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
@@ -16,6 +16,9 @@ import tweepy
 from channels import x_reading
 from channels.base import (
     FREE,
+    MOMENT,
+    Asked,
+    AskedOfPage,
     ChannelError,
     Deadline,
     Figure,
@@ -25,6 +28,7 @@ from channels.base import (
     Light,
     Message,
     Pace,
+    PageFigure,
     Prepared,
     Receipt,
     Refused,
@@ -46,6 +50,8 @@ ORIGINALS: Final = ("https://api.twitter.com", API_URL)
 
 FIELDS: Final = ("created_at", "entities", "attachments")
 FIELD_PARAMETERS: Final = ("tweet.fields", "post.fields")
+NOT_GIVEN: Final = "not given"
+"""Why there is no figure: X answered without it."""
 PRIVATE_FOR: Final = timedelta(days=30)
 LOOK_BACK: Final = timedelta(minutes=2)
 """Clocks differ: posts are read back from a little before the try."""
@@ -177,18 +183,29 @@ class XAccount:
             params["pagination_token"] = token
         return found
 
-    def figures(self, receipts: Sequence[Receipt]) -> Figures:
-        """Impressions and reactions of each post, and clicks while X tells them; a refused figure says why."""
-        ids = list(dict.fromkeys(receipt.remote_id for receipt in receipts))
+    def figures(self, receipts: Sequence[Receipt], asked: Sequence[Asked]) -> Figures:
+        """What is asked of each post, its author's own counters while X tells them; a refused figure says why."""
+        ids = list(dict.fromkeys(receipt.remote_id for receipt in receipts)) if asked else []
         by_post: dict[str, Sequence[Figure]] = {}
         for start in range(0, len(ids), BATCH):
             try:
-                by_post |= self._batch(ids[start : start + BATCH])
+                by_post |= self._batch(ids[start : start + BATCH], asked)
             except ChannelError:
                 if not by_post:
                     raise
                 break  # what was read is paid for; the rest is asked for again another time
         return Figures(by_post)
+
+    def page_figures(self, asked: Sequence[AskedOfPage], since: date, until: date) -> list[PageFigure]:
+        """Counters of the account as of now, its followers: X tells nothing of days that have passed."""
+        today = self._now().date()
+        now = [one for one in asked if one.period == MOMENT]
+        if not now:
+            return []
+        answer = self._request("GET", "/2/users/me", params={"user.fields": x_reading.PUBLIC_FIELD})
+        user = _body(answer).get("data")
+        known = user if isinstance(user, dict) and str(user.get("id")) == self.user_id else None
+        return [x_reading.of_user(known, one, today, NOT_GIVEN) for one in now]
 
     def remove(self, receipt: Receipt) -> None:
         """Delete a post; one that is gone already is no error."""
@@ -248,9 +265,10 @@ class XAccount:
             self._request("POST", "/2/media/metadata", json=words)
         return media_id
 
-    def _batch(self, ids: list[str]) -> dict[str, Sequence[Figure]]:
-        posts, missing = self._look_up(ids, "public_metrics")
-        young = [post_id for post_id in ids if post_id in posts and self._is_young(post_id)]
+    def _batch(self, ids: list[str], asked: Sequence[Asked]) -> dict[str, Sequence[Figure]]:
+        posts, missing = self._look_up(ids, x_reading.PUBLIC_FIELD)
+        own = any(one.name in x_reading.PRIVATE for one in asked)
+        young = [post_id for post_id in ids if own and post_id in posts and self._is_young(post_id)]
         private: dict[str, Mapping[str, Any]] = {}
         refused: dict[str, str] = {}
         if young:
@@ -262,14 +280,13 @@ class XAccount:
         for post_id in ids:
             if post_id not in posts and post_id not in missing:
                 continue  # X did not speak of it
-            why = missing.get(post_id, "not given")
-            own = why if post_id not in posts else refused.get(post_id, "not given")
+            why = missing.get(post_id, NOT_GIVEN)
+            why_own = why if post_id not in posts else refused.get(post_id, NOT_GIVEN)
             if post_id in posts and post_id not in young:
-                own = "older than 30 days"
-            figures[post_id] = [
-                *x_reading.public_figures(posts.get(post_id), why),
-                x_reading.clicks_figure(private.get(post_id), own),
-            ]
+                why_own = "older than 30 days"
+            figures[post_id] = x_reading.figures(
+                posts.get(post_id), private.get(post_id), asked, why=why, why_own=why_own
+            )
         return figures
 
     def _look_up(self, ids: list[str], field: str) -> tuple[dict[str, Mapping[str, Any]], dict[str, str]]:

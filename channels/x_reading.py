@@ -5,13 +5,13 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime
 from typing import Any, Final
 
 from twitter_text import extract_urls_with_indices
 
-from channels.base import Figure, Message, UnitKind, normalised
+from channels.base import Asked, AskedOfPage, Figure, Message, PageFigure, normalised, whole
 
 EPOCH_MS: Final = 1288834974657
 """X counts its ids from this moment."""
@@ -20,17 +20,18 @@ _SHORT_LINK: Final = re.compile(r"https?://t\.co/[A-Za-z0-9]+")
 _ANY_MARK: Final = re.compile(r"/l/[\w-]+")
 _LINK: Final = "<link>"
 
-PUBLIC: Final[Mapping[str, tuple[UnitKind, tuple[str, ...]]]] = {
-    "impression_count": (UnitKind.IMPRESSIONS, ("impression_count",)),
-    "like_count": (UnitKind.REACTIONS, ("like_count",)),
-    "repost_count": (UnitKind.REACTIONS, ("repost_count", "retweet_count")),
-    "reply_count": (UnitKind.REACTIONS, ("reply_count",)),
-    "quote_count": (UnitKind.REACTIONS, ("quote_count",)),
-    "bookmark_count": (UnitKind.REACTIONS, ("bookmark_count",)),
+OTHER_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
+    "repost_count": ("retweet_count",),
+    "retweet_count": ("repost_count",),
+    "post_count": ("tweet_count",),
+    "tweet_count": ("post_count",),
 }
-"""Our name of a public counter → what it counts, and X's names for it."""
+"""What a counter is called in X's other vocabulary."""
 
-CLICKS: Final = "url_link_clicks"
+PRIVATE: Final = frozenset({"url_link_clicks", "user_profile_clicks", "engagements"})
+"""Counters that X tells the author only; all others are for everybody."""
+
+PUBLIC_FIELD: Final = "public_metrics"
 PRIVATE_FIELD: Final = "non_public_metrics"
 
 
@@ -59,18 +60,24 @@ def says(post: Mapping[str, Any], message: Message) -> bool:
     return pictures == len(message.pictures) and _returned(post, pictures) == _sent(message.text)
 
 
-def public_figures(post: Mapping[str, Any] | None, missing: str) -> list[Figure]:
-    """The public counters of a post; those that are not there have no value, for the reason given."""
-    metrics = (post or {}).get("public_metrics")
-    given = metrics if isinstance(metrics, dict) else {}
-    return [_figure(name, unit, _first(given, theirs), missing) for name, (unit, theirs) in PUBLIC.items()]
+def figures(
+    post: Mapping[str, Any] | None, private: Mapping[str, Any] | None, asked: Sequence[Asked], *, why: str, why_own: str
+) -> list[Figure]:
+    """What a post's counters say; those that are not there have no value, for the reason given.
+
+    `private` is the same post with what only its author may see.
+    """
+    return [
+        one.told(_count(private, PRIVATE_FIELD, one.name), why_own)
+        if one.name in PRIVATE
+        else one.told(_count(post, PUBLIC_FIELD, one.name), why)
+        for one in asked
+    ]
 
 
-def clicks_figure(post: Mapping[str, Any] | None, missing: str) -> Figure:
-    """The clicks on a post's links, which X tells its author only."""
-    metrics = (post or {}).get(PRIVATE_FIELD)
-    given = metrics if isinstance(metrics, dict) else {}
-    return _figure(CLICKS, UnitKind.CLICKS, _first(given, (CLICKS,)), missing)
+def of_user(user: Mapping[str, Any] | None, asked: AskedOfPage, day: date, why: str) -> PageFigure:
+    """A counter of an account as of that day."""
+    return asked.told(day, _count(user, PUBLIC_FIELD, asked.name), why)
 
 
 def refusals(errors: Iterable[Any]) -> dict[str, str]:
@@ -83,13 +90,11 @@ def refusals(errors: Iterable[Any]) -> dict[str, str]:
     return found
 
 
-def _figure(name: str, unit: UnitKind, value: int | None, missing: str) -> Figure:
-    return Figure(name, unit, value, None if value is not None else missing)
-
-
-def _first(metrics: Mapping[str, Any], names: Iterable[str]) -> int | None:
-    values = (metrics.get(name) for name in names)
-    return next((value for value in values if isinstance(value, int) and not isinstance(value, bool)), None)
+def _count(holder: Mapping[str, Any] | None, field: str, name: str) -> int | None:
+    given = (holder or {}).get(field)
+    counters = given if isinstance(given, dict) else {}
+    values = (whole(counters.get(one)) for one in (name, *OTHER_NAMES.get(name, ())))
+    return next((value for value in values if value is not None), None)
 
 
 def _links(post: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -167,6 +167,20 @@ def _of_accounts(gauges: Gauges, spent: dict[int, Decimal]) -> Iterator[Metric]:
         money.add_metric([str(account_id), network.value], float(spent.get(account_id, 0)))
     yield posts
     yield money
+    yield from _of_readings(gauges)
+
+
+def _of_readings(gauges: Gauges) -> Iterator[Metric]:
+    labels = ["account", "network"]
+    reads = GaugeMetricFamily("relais_month_reads", "Read this month for figures, at a price.", labels=labels)
+    money = GaugeMetricFamily(
+        "relais_month_reads_spent_usd", "Its price in US dollars, as Relais counts it.", labels=labels
+    )
+    for (account_id, network), used in gauges.reads.items():
+        reads.add_metric([str(account_id), network.value], used.reads)
+        money.add_metric([str(account_id), network.value], float(used.dollars))
+    yield reads
+    yield money
 
 
 def _of_mails(gauges: Gauges) -> Iterator[Metric]:

@@ -59,6 +59,12 @@ class Settings(BaseSettings):
     x_price_post: Decimal = Decimal("0.015")
     x_price_post_with_link: Decimal = Decimal("0.200")
     x_price_alt_text: Decimal = Decimal("0.005")
+    x_price_read: Decimal = Field(default=Decimal("0.005"), ge=0)
+    """US dollars for reading the figures of one post."""
+    x_price_user_read: Decimal = Field(default=Decimal("0.010"), ge=0)
+    """US dollars for reading the figures of an account."""
+    x_reads_budget: Decimal = Field(default=Decimal(20), ge=0, le=2000)
+    """US dollars that reading figures may cost in a month, through all X accounts together."""
 
     connect_timeout: float = Field(default=3, gt=0)
     """Seconds to make a connection to a network."""
@@ -79,6 +85,8 @@ class Settings(BaseSettings):
     """Who mails come from."""
     metrics_token: SecretStr | None = None
     """What whoever reads /metrics must show; default: there is no such address."""
+    chromium: Path | None = None
+    """The program that makes PDFs of reports; default: the Chromium or Chrome that is installed."""
     log_format: Literal["text", "json"] = "text"
     """How `relais serve` writes its log."""
 

@@ -26,7 +26,7 @@ from channels.facebook import (
 from channels.portal import Portal, PortalRules
 from channels.x import XAccount, XRules
 from hub.database import build_engine, on_server, reading
-from hub.domain.account import Account
+from hub.domain.account import Account, AccountNetwork
 from hub.domain.delivery import Delivery, DeliveryState, Patience
 from hub.domain.errors import Invalid
 from hub.domain.reach import Unit
@@ -34,6 +34,7 @@ from hub.language import _
 from hub.mail import FileMailer, Mailer, SmtpMailer
 from hub.secrets import Vault, lost_key, read_keys
 from hub.services import measuring, sealing
+from hub.services.budgeting import Price, Prices
 from hub.services.geotargeting import Terms
 from hub.settings import Settings
 
@@ -62,6 +63,8 @@ class Hub:
     channel_for: Callable[[Account], Channel]
     mailer: Mailer
     patience: Patience = field(default_factory=Patience)
+    prices: Prices = field(default_factory=dict)
+    """What networks take for being read, and how much of it a month may cost."""
     jitter: Callable[[], float] = random.random
     """A number in 0..1 that spreads repeated tries."""
 
@@ -167,6 +170,11 @@ def wire(settings: Settings, *, now: Clock | None = None, engine: Engine | None 
         ),
         channel_for=lambda account: makers[Network(account.network)](account),
         mailer=_mailer(settings),
+        prices={
+            AccountNetwork.X: Price.of(
+                post=settings.x_price_read, user=settings.x_price_user_read, month=settings.x_reads_budget
+            )
+        },
         patience=Patience(
             deadline=timedelta(seconds=settings.call_deadline),
             lease=timedelta(seconds=settings.lease),

@@ -78,7 +78,7 @@ def _give_back(hub: Hub, claims: Sequence[Claim]) -> None:
             delivering.put_back(session, claim, ready_at=hub.now() + hub.patience.busy_wait)
 
 
-def _attempt(worker: Worker, claim: Claim, ready: Ready | None) -> None:
+def _attempt(worker: Worker, claim: Claim, ready: Ready | None = None) -> None:
     """Open the attempt, call the network with no transaction open, record the outcome."""
     hub = worker.hub
     # It runs from before the attempt is opened: a process that stands still in between must not speak after

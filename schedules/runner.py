@@ -8,7 +8,7 @@ from typing import Final
 from hub.database import on_server
 from hub.services.delivering import Task
 from hub.wiring import Hub
-from schedules.collect import collect_due
+from schedules.collect import collect_due, pages_due
 from schedules.dispatch import archive_due, dispatch_due, end_leases, expire_due
 from schedules.embedded import Embedded
 from schedules.engine import Engine, Job
@@ -22,6 +22,7 @@ JOBS: Final = (
     Job(Task.RECONCILE, timedelta(seconds=1), reconcile_due),
     Job(Task.REMOVE, timedelta(seconds=2), take_down_due),
     Job(Task.COLLECT, timedelta(seconds=10), collect_due),
+    Job(Task.PAGES, timedelta(minutes=1), pages_due, listed=False),
     Job(Task.TIDY, timedelta(minutes=1), tidy_due, settles=False),
     Job(Task.ARCHIVE, timedelta(minutes=1), archive_due, listed=False),
     Job(Task.MAIL, timedelta(seconds=20), mail_due, listed=False, alone=True),

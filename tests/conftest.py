@@ -15,7 +15,7 @@ from filelock import FileLock
 from sqlalchemy import Engine
 
 from hub.database import build_engine, migrate, writing
-from hub.services import importing
+from hub.services import cataloguing, importing
 from tests import postgresql
 
 FOUNDED = datetime(2026, 1, 5, 8, tzinfo=UTC)
@@ -59,6 +59,7 @@ def _fill(engine: Engine) -> None:
     with writing(engine) as session:
         importing.load_reference(session, at=FOUNDED)
         importing.make_portal_account(session, at=FOUNDED)
+        cataloguing.lay(session, at=FOUNDED)
     engine.dispose()  # the last connection folds the write-ahead log back in: one file is left
 
 

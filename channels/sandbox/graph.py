@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -34,6 +34,7 @@ class GraphNetwork:
         self.tokens = TokenDesk(shelf, clock)
         self.dialog = Dialog(shelf, clock, self.tokens)
         self.posts = PostBox(shelf, clock)
+        self._retired: frozenset[str] = frozenset()
 
     def answer(self, request: Request) -> Reply:
         """Carry out one call."""
@@ -134,7 +135,7 @@ class GraphNetwork:
         if page is None:
             raise missing(object_id)
         self.tokens.page_for(caller, page["id"])
-        living = graph_figures.POST_METRICS if post else graph_figures.PAGE_METRICS
+        living = set(graph_figures.POST_METRICS if post else graph_figures.PAGE_METRICS) - self._retired
         metrics = graph_figures.metrics_asked(params, living)
         allowed = "read_insights" in caller.scopes and "ANALYZE" in page["tasks"].get(caller.user_id, [])
         small = page["followers"] < graph_figures.FEWEST_FOLLOWERS
@@ -205,6 +206,11 @@ class GraphNetwork:
         with self._lock:
             return self.tokens.create_page(page_id, name, **more)
 
+    def retire(self, metrics: Iterable[str]) -> None:
+        """From now on these figures, and no others, are no longer known by name."""
+        with self._lock:
+            self._retired = frozenset(metrics)
+
     def add_places(self, places: Sequence[Mapping[str, Any]]) -> None:
         """Register places for targeting: key, name, type, country_code…; from then on unknown keys are refused."""
         with self._lock:
@@ -254,6 +260,8 @@ class GraphNetwork:
                 return {"access_token": self.tokens.create_user(str(_need(asked, "id")), **asked)}
             case ["places"]:
                 self.add_places(_need(asked, "places"))
+            case ["retired"]:
+                self.retire([str(name) for name in _need(asked, "metrics")])
             case ["tokens", "end"]:
                 self.tokens.end_token(_need(asked, "token"), int(asked.get("subcode", 460)))
             case ["tokens", "expire"]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from channels.sandbox.graph_problems import GraphProblem, bad_parameter
 
@@ -33,6 +34,9 @@ PERIODS: Final = {"day": 1, "week": 7, "days_28": 28}
 END: Final = "%Y-%m-%dT%H:%M:%S+0000"
 LONGEST_WINDOW: Final = timedelta(days=90)
 FEWEST_FOLLOWERS: Final = 100
+CALIFORNIA: Final = ZoneInfo("America/Los_Angeles")
+CITIES: Final = ("Rennes", "Paris", "Lyon", "Marseille", "Lille", "Pointe-à-Pitre", "Saint-Denis")
+"""Where followers live, as far as this network tells."""
 
 
 def metrics_asked(params: dict[str, str], living: Iterable[str]) -> list[str]:
@@ -54,7 +58,7 @@ def of_post(post: dict[str, Any], page: dict[str, Any], now: datetime, metrics: 
 def of_page(
     page: dict[str, Any], posts: list[dict[str, Any]], params: dict[str, str], metrics: Iterable[str], now: datetime
 ) -> list[dict[str, Any]]:
-    """A page's figures day by day; each `end_time` is the morning after, in UTC."""
+    """A page's figures day by day; each `end_time` is the midnight in California that ends the day."""
     period = params.get("period", "day")
     if period not in PERIODS:
         raise bad_parameter("period must be one of day, week, days_28")
@@ -65,8 +69,7 @@ def of_page(
         raise bad_parameter("since and until must be seconds") from error
     if until - since > LONGEST_WINDOW:
         raise bad_parameter("There cannot be more than 90 days between since and until")
-    first = since.replace(hour=8, minute=0, second=0, microsecond=0)
-    ends = [first + timedelta(days=count) for count in range(1, (until - since).days + 2)]
+    ends = list(_midnights(since, min(until, now)))
     return [
         _entry(
             page["id"],
@@ -78,11 +81,21 @@ def of_page(
                     "end_time": f"{end:{END}}",
                 }
                 for end in ends
-                if end <= min(until, now)
             ],
         )
         for name in metrics
     ]
+
+
+def _midnights(since: datetime, until: datetime) -> Iterator[datetime]:
+    """The ends of days between two moments."""
+    day = since.astimezone(CALIFORNIA).date()
+    while True:
+        day += timedelta(days=1)
+        end = datetime.combine(day, datetime.min.time(), CALIFORNIA).astimezone(UTC)
+        if end > until:
+            return
+        yield end
 
 
 def _entry(owner: str, name: str, period: str, values: list[dict[str, Any]]) -> dict[str, Any]:
@@ -142,6 +155,8 @@ def _page_value(page: dict[str, Any], posts: list[dict[str, Any]], name: str, en
         "page_daily_follows_unique": int(followers * 0.001),
         "page_daily_unfollows_unique": int(followers * 0.0004),
         "page_follows_country": {"FR": int(followers * 0.93)},
-        "page_follows_city": {},
+        "page_follows_city": {
+            city: count for city in CITIES if (count := int(followers * _share(page["id"] + city, 0.0, 0.2)))
+        },
     }
     return values[name]

@@ -246,7 +246,15 @@ class XNetwork(Accounts):
 
     def _me(self, call: Call) -> Reply:
         self._charge(call, PRICE_USER, "user", call.account_id)
-        return Reply.json({"data": {name: call.account[name] for name in ("id", "name", "username")}})
+        told: dict[str, Any] = {name: call.account[name] for name in ("id", "name", "username")}
+        if "public_metrics" in call.query.get("user.fields", "").split(","):
+            told["public_metrics"] = {
+                "followers_count": call.account["followers"],
+                "following_count": 0,
+                "listed_count": 0,
+                f"{self.habits.vocabulary}_count": len(self._posts_of(call.account_id)),
+            }
+        return Reply.json({"data": told})
 
     def _several(self, call: Call) -> Reply:
         ids = call.query.get("ids", "").split(",")

@@ -59,6 +59,7 @@ SHOTS: Final = (
     Shot("coverage", "coordinator", "/equipe/couverture"),
     Shot("coverage-one", "coordinator", "/equipe/couverture/A-14"),
     Shot("reach", "analyst", "/equipe/portee"),
+    Shot("reach-posts", "analyst", "/equipe/portee?par=publication&tri=people"),
     Shot("accounts", "administrator", "/equipe/comptes"),
     Shot("account", "administrator", "/equipe/comptes", r"^/equipe/comptes/\d+$"),
     Shot("account-facebook", "administrator", "/equipe/comptes/nouveau/facebook"),

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from hub.domain.errors import HubError, Invalid, NotAllowed, NotFound, WrongState
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.console import Console
 
 EXIT_CODES: dict[type[HubError], int] = {Invalid: 2, NotAllowed: 3, NotFound: 4, WrongState: 5}
@@ -81,6 +83,31 @@ def progress(words: str) -> Iterator[Callable[[int, int], None] | None]:
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(words, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def read_table(file: Path) -> list[str]:
+    """The lines of a table that somebody saved (`-`: standard input); Invalid says what to do about another file."""
+    import io
+
+    from hub.language import _
+
+    try:
+        text = _standard_input() if str(file) == "-" else file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Invalid(_("{file} is not UTF-8 text: save it as “CSV UTF-8”.", file=file)) from error
+    except IsADirectoryError as error:
+        raise Invalid(_("{file} is a folder: name the file in it.", file=file)) from error
+    except OSError as error:
+        raise Invalid(_("{file} cannot be read: {why}.", file=file, why=error.strerror)) from error
+    if not text.strip():
+        raise Invalid(_("{file} is empty.", file=file if str(file) != "-" else _("Standard input")))
+    return list(io.StringIO(text))
+
+
+def _standard_input() -> str:
+    """What was piped in: its bytes, where there are some, as nobody knows what the terminal takes them for."""
+    piped = getattr(sys.stdin, "buffer", None)
+    return sys.stdin.read().removeprefix("\ufeff") if piped is None else piped.read().decode("utf-8-sig")
 
 
 @contextmanager

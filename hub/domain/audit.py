@@ -37,6 +37,12 @@ CLOCK = "relais"
 REFERENCE_LOADED = "reference.load"
 """The action under which a change of the reference data is noted; readers of territories watch for it."""
 
+METRICS_LAID, METRICS_BROUGHT_IN = "metrics.lay", "metrics.import"
+"""The actions under which a change of the catalogue of metrics is noted."""
+
+FIGURES_REBUILT = "figures.rebuild"
+"""The action under which it is noted that the whole roll-up was counted again."""
+
 
 def note(
     session: Session,

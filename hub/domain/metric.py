@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from functools import cached_property
 
 from sqlalchemy import Text, UniqueConstraint
 from sqlmodel import Field
@@ -90,16 +91,26 @@ class Catalogue:
         fitting = [one for one in known if day is not None and one.is_valid(day)]
         return max(fitting or known, key=lambda one: one.valid_from, default=None)
 
+    @cached_property
+    def counted(self) -> frozenset[tuple[str, str]]:
+        """Network and name of the metrics whose figures reports count."""
+        return frozenset((one.network.value, one.name) for one in self.metrics if one.counted)
+
     def counts(self, network: str, name: str) -> bool:
         """Whether reports count the figures of that name."""
-        return any(one.counted and one.network == network and one.name == name for one in self.metrics)
+        return (network, name) in self.counted
+
+    @cached_property
+    def successors(self) -> Sequence[Metric]:
+        """The metrics that took over from another."""
+        return [one for one in self.metrics if one.replaces]
 
     def replaced(self, network: str, names: Iterable[str]) -> set[str]:
         """Those of several names that another one of them took over from."""
         given = set(names)
         return {
             one.replaces
-            for one in self.metrics
+            for one in self.successors
             if one.network == network and one.name in given and one.replaces in given
         }
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from sqlalchemy import UniqueConstraint
+from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import Field
 
 from hub.domain.table import Moment, Table, choice
@@ -37,6 +37,9 @@ class Unit(StrEnum):
 
 ADDITIVE: Final = frozenset({Unit.VIEWS, Unit.IMPRESSIONS, Unit.CLICKS, Unit.REACTIONS, Unit.ARRIVALS})
 """Kinds of figures that may be summed; the same person reached twice is one person."""
+
+BUDGET: Final = "budget"
+"""Why there is no figure: the money for reading was used up, so that it was not asked for."""
 
 SMALL: Final = 5
 """Our own counts below this are told as « < 5 » wherever others than staff may read them."""
@@ -89,13 +92,17 @@ class Reached(Table, table=True):
     Of each kind: the figure (None: not told, or no such figure), and how many of its parts the network did not tell.
     """
 
+    __table_args__ = (Index("ix_reached_day_area", "day", "area"),)
+
     delivery_id: int = Field(foreign_key="delivery.id", primary_key=True)
     territory_code: str = Field(foreign_key="territory.code", primary_key=True)
     """The territory that the figures count for."""
     area: str
     """The line of a report that this is: its académie (or overseas service), or itself when it is wider than one."""
-    day: date = Field(index=True)
+    day: date
     """Day of publication, in the zone of the delivery."""
+    week: date
+    """The Monday of its ISO week."""
     hour: int
     """Hour of the day, there."""
     post_id: int
@@ -118,6 +125,46 @@ class Reached(Table, table=True):
     reactions_missing: int = 0
     arrivals: int | None = None
     arrivals_missing: int = 0
+
+
+class ReachedDay(Table, table=True):
+    """Of all rows of `Reached` with the same day, area, network and provenance: each kind of figure together.
+
+    What a trend of years reads: it does not grow with the number of posts either. People are the highest single figure.
+    """
+
+    __tablename__ = "reached_day"
+
+    day: date = Field(primary_key=True)
+    area: str = Field(primary_key=True)
+    network: str = Field(primary_key=True)
+    provenance: str = Field(primary_key=True)
+    week: date
+    deliveries: int
+
+    people: int | None = None
+    people_known: int = 0
+    people_missing: int = 0
+    views: int | None = None
+    views_known: int = 0
+    views_missing: int = 0
+    impressions: int | None = None
+    impressions_known: int = 0
+    impressions_missing: int = 0
+    clicks: int | None = None
+    clicks_known: int = 0
+    clicks_missing: int = 0
+    reactions: int | None = None
+    reactions_known: int = 0
+    reactions_missing: int = 0
+    arrivals: int | None = None
+    arrivals_known: int = 0
+    arrivals_missing: int = 0
+
+
+def monday(day: date) -> date:
+    """The first day of its ISO week."""
+    return day - timedelta(days=day.weekday())
 
 
 class PageSample(Table, table=True):
@@ -189,6 +236,31 @@ class Visit(Table, table=True):
     territory_code: str = Field(foreign_key="territory.code", primary_key=True)
     unit: Unit = Field(sa_type=choice(Unit), primary_key=True)
     count: int
+
+
+PAGES_AT: Final = timedelta(hours=9)
+"""How long after midnight (UTC) the figures of pages are read: by then the day before has ended everywhere."""
+
+MOST_PAGE_DAYS: Final = 90
+"""How many days of a page are read at most, after a long standstill or of one that is new."""
+
+PAGE_DAYS_AGAIN: Final = 2
+"""How many days before the last one kept are read once more, as networks put them right."""
+
+
+def next_page_reading(at: datetime) -> datetime:
+    """When the figures of a page are read next: once a day."""
+    morning = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + PAGES_AT
+    return morning if morning > at else morning + timedelta(days=1)
+
+
+def page_days(last_kept: date | None, at: datetime) -> tuple[date, date]:
+    """The first and the last day to read of a page: up to the last one that had ended by the reading before now."""
+    until = (at.astimezone(UTC) - PAGES_AT).date() - timedelta(days=1)
+    earliest = until - timedelta(days=MOST_PAGE_DAYS - 1)
+    if last_kept is None:
+        return earliest, until
+    return min(max(last_kept - timedelta(days=PAGE_DAYS_AGAIN), earliest), until), until
 
 
 def first_slot(sent_at: datetime) -> datetime:

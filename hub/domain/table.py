@@ -1,12 +1,12 @@
-"""What all tables share: constraint names, moments that are always aware UTC, choices kept as text."""
+"""What all tables share: constraint names, moments that are always aware UTC, choices kept as text, words of SQL."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import DateTime, Dialect, Enum, MetaData
+from sqlalchemy import Date, DateTime, Dialect, Enum, Integer, MetaData
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
@@ -64,6 +64,57 @@ def _as_it_is(element: by_letters, compiler: Any, **more: Any) -> str:
 @compiles(by_letters, "postgresql")
 def _without_locale(element: by_letters, compiler: Any, **more: Any) -> str:
     return f'{compiler.process(element.clauses, **more)} COLLATE "C"'
+
+
+class week_of(FunctionElement[date]):  # noqa: N801
+    """The Monday of the week of a day."""
+
+    type = Date()
+    inherit_cache = True
+
+
+@compiles(week_of)
+def _monday(element: week_of, compiler: Any, **more: Any) -> str:
+    return f"date({compiler.process(element.clauses, **more)}, '-6 days', 'weekday 1')"
+
+
+@compiles(week_of, "postgresql")
+def _trunc_week(element: week_of, compiler: Any, **more: Any) -> str:
+    return f"CAST(date_trunc('week', {compiler.process(element.clauses, **more)}) AS DATE)"
+
+
+class month_of(FunctionElement[date]):  # noqa: N801
+    """The first of the month of a day."""
+
+    type = Date()
+    inherit_cache = True
+
+
+@compiles(month_of)
+def _first_of_month(element: month_of, compiler: Any, **more: Any) -> str:
+    return f"date({compiler.process(element.clauses, **more)}, 'start of month')"
+
+
+@compiles(month_of, "postgresql")
+def _trunc_month(element: month_of, compiler: Any, **more: Any) -> str:
+    return f"CAST(date_trunc('month', {compiler.process(element.clauses, **more)}) AS DATE)"
+
+
+class weekday_of(FunctionElement[int]):  # noqa: N801
+    """The day of the week of a day, as Python counts them: Monday is 0."""
+
+    type = Integer()
+    inherit_cache = True
+
+
+@compiles(weekday_of)
+def _weekday(element: weekday_of, compiler: Any, **more: Any) -> str:
+    return f"((strftime('%w', {compiler.process(element.clauses, **more)}) + 6) % 7)"
+
+
+@compiles(weekday_of, "postgresql")
+def _iso_weekday(element: weekday_of, compiler: Any, **more: Any) -> str:
+    return f"CAST(extract(isodow from {compiler.process(element.clauses, **more)}) - 1 AS INTEGER)"
 
 
 def choice(kind: type[StrEnum]) -> Any:

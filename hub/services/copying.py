@@ -50,7 +50,7 @@ BATCH: Final = 2000
 PICTURES: Final = 4
 """The same, of a table whose rows may be as large as a picture."""
 
-FOUND_BY_INIT: Final = frozenset({"territory", "commune", "postcode", "account", "auditentry", "process"})
+FOUND_BY_INIT: Final = frozenset({"territory", "commune", "postcode", "account", "auditentry", "process", "metric"})
 """Tables in which `relais init` (or a worker that found nothing to do) leaves rows before anybody used a hub."""
 
 

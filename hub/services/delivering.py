@@ -177,6 +177,13 @@ def _worked_on(account_id: Any) -> ColumnElement[bool]:
     return select(_HELD.id).where(own, _stands(S.CLAIMED, S.SENDING, of=_HELD)).exists()
 
 
+def nothing_to_publish(at: datetime) -> ColumnElement[bool]:
+    """The condition under which an account has nothing due and nothing under way, so that what can wait may begin."""
+    own = col(_HELD.account_id) == col(Account.id)
+    due = select(_HELD.id).where(own, _stands(S.WAITING, of=_HELD), col(_HELD.due_at) <= at, col(_HELD.ready_at) <= at)
+    return and_(~due.exists(), ~_worked_on(col(Account.id)))
+
+
 def _accounts_due() -> Any:
     """Accounts with something to claim, those first whose oldest has waited longest."""
     own = and_(col(Delivery.account_id) == col(Account.id), _stands(S.WAITING))
@@ -652,6 +659,8 @@ class Task(StrEnum):
     RECONCILE = "reconcile"
     LEASES = "leases"
     COLLECT = "collect"
+    PAGES = "pages"
+    """Never on the agenda: once a day is often enough, an hour sooner or later."""
     REMOVE = "remove"
     EXPIRE = "expire"
     TIDY = "tidy"

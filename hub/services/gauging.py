@@ -16,6 +16,7 @@ from hub.domain.delivery import Attempt, AttemptKind, Delivery, DeliveryState, P
 from hub.domain.notice import LONGEST_WAIT, Notice
 from hub.domain.post import Approval
 from hub.services import delivering, spending, watching
+from hub.services.budgeting import Used
 
 S = DeliveryState
 
@@ -41,6 +42,8 @@ class Gauges:
     accounts: Mapping[tuple[AccountNetwork, AccountState], int]
     posts: Mapping[tuple[int, AccountNetwork], int]
     """Published this month, by account, where a post costs money."""
+    reads: Mapping[tuple[int, AccountNetwork], Used]
+    """Read this month for figures, by account, where reading costs money."""
     mails_waiting: int
     """Things that people should have been told by mail by now, tries that failed included."""
     mails_given_up: int
@@ -57,6 +60,7 @@ def read(session: Session, *, at: datetime, patience: Patience) -> Gauges:
         on_hold=on_hold,
         accounts=_accounts(session),
         posts=spending.posts_this_month(session, at=at),
+        reads=spending.read_this_month(session, at=at),
         mails_waiting=_mails_waiting(session, at=at),
         mails_given_up=_mails_given_up(session, at=at),
     )

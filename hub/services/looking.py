@@ -17,7 +17,7 @@ from hub.domain.person import Actor, Person
 from hub.domain.post import Media, Post, PostMedia, PostState, Progress, progress, progress_of
 from hub.domain.territory import Atlas
 from hub.language import _
-from hub.services import approving, comparing, describing, drafting, geotargeting, resolving, telling
+from hub.services import approving, comparing, curving, describing, drafting, geotargeting, resolving, telling
 from hub.services.comparing import Look
 from hub.services.describing import Fact
 from hub.services.geotargeting import Planned, Terms
@@ -120,7 +120,7 @@ def sent(session: Session, post: Post, *, by: Actor) -> list[Sent]:
     rows = session.exec(query.where(Delivery.post_id == post.id).order_by(col(Delivery.due_at), col(Delivery.id))).all()
     some = [delivery for delivery, _account in rows]
     names = telling.destination_names(session, some)
-    figures = telling.figures_of(session, names)
+    figures = telling.figures_of(session, curving.wholly(session, post.id or 0, by=by))
     allowed = resolving.actions_of(session, some, by)
     land = geotargeting.atlas(session, [one.territory_code for one in some])
     return [

@@ -123,6 +123,22 @@ DEEDS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
         {"secrets.rotate": N_("put all secrets under a new key"), "secrets.drop": N_("dropped old secret keys")},
     ),
     "reference": (N_("Reference data"), {"reference.load": N_("loaded reference data")}),
+    "metrics": (
+        N_("Catalogue of metrics"),
+        {
+            "metrics.lay": N_("brought the catalogue of metrics up to date"),
+            "metrics.import": N_("changed the catalogue of metrics"),
+        },
+    ),
+    "population": (N_("Populations"), {"population.import": N_("brought in populations")}),
+    "reach": (N_("Readings"), {"reach.strike": N_("struck a reading out")}),
+    "figures": (
+        N_("Figures of reports"),
+        {
+            "figures.mend": N_("put figures of reports right"),
+            "figures.rebuild": N_("counted the figures of reports again"),
+        },
+    ),
     "hub": (
         N_("Databases"),
         {
@@ -172,6 +188,18 @@ _NAMES: Final[Mapping[str, str]] = {
     "quiet_windows": N_("quiet times"),
     "to": N_("new database"),
     "rows": N_("rows"),
+    "added": N_("added"),
+    "changed": N_("changed"),
+    "counted": N_("reports count anew"),
+    "metric": N_("metric"),
+    "metrics": N_("metrics"),
+    "value": N_("value"),
+    "slot": N_("hours after publication"),
+    "read_at": N_("read at"),
+    "years": N_("years"),
+    "sources": N_("sources"),
+    "samples": N_("readings"),
+    "mended": N_("deliveries put right"),
 }
 
 

@@ -20,12 +20,17 @@ SHIPPED = Path(__file__).parent.parent / "data"
 OUTSIDE = "Hors région académique"
 """What the official list writes for the overseas services that belong to no région académique."""
 
+TREE = (
+    "academies.csv", "arrondissements_municipaux.csv", "communes.csv", "departements.csv", "fuseaux_horaires.csv",
+)  # fmt: skip
+"""The files there that the tree is made of."""
+
 
 def digest(communes: Path) -> str | None:
     """A digest of every file that the tree is made of, by which a second load is known; None if one cannot be read."""
     told = hashlib.sha256(b"1")
     try:
-        for file in (communes, *sorted(SHIPPED.glob("*.csv"))):
+        for file in (communes, *(SHIPPED / name for name in TREE)):
             told.update(file.read_bytes())
     except OSError:
         return None

@@ -9,7 +9,7 @@ from enum import StrEnum
 from statistics import median
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Integer, Label, cast, distinct, false, or_
+from sqlalchemy import ColumnElement, Integer, cast, distinct, false, or_
 from sqlalchemy import select as sa_select
 from sqlmodel import Session, col, func, select
 
@@ -18,7 +18,8 @@ from hub.domain.delivery import Provenance
 from hub.domain.metric import Break, Catalogue
 from hub.domain.person import Actor
 from hub.domain.post import Post
-from hub.domain.reach import ADDITIVE, How, Reached, Unit
+from hub.domain.reach import ADDITIVE, How, Reached, ReachedDay, Unit
+from hub.domain.table import month_of, weekday_of
 from hub.domain.territory import COUNTRY, Atlas, Level, Territory, lineage
 from hub.language import N_, _
 from hub.services import cataloguing, drafting, geotargeting
@@ -46,6 +47,12 @@ class Frame:
     kind: str | None = None
     network: str | None = None
     provenance: Provenance | None = None
+    area: str | None = None
+    """Only what is on that very line of a report by territory: of one that is wider than an académie, not its parts."""
+    weekday: int | None = None
+    """Only what was published on that day of the week, where it went out; Monday is 0."""
+    hour: int | None = None
+    """Only what was published in that hour of the day, there."""
 
     @property
     def days(self) -> int:
@@ -131,36 +138,96 @@ def told(session: Session, frame: Frame, *, by: Actor, keys: Sequence[str] = ())
 
     Figures of different networks or provenance are never joined; people never added up.
     """
-    columns = [getattr(Reached, key) for key in keys]
-    own = [col(Reached.network), col(Reached.provenance)]
-    query: Any = (
-        sa_select(
-            *columns,
-            *own,
-            func.count(distinct(col(Reached.post_id))).label("posts"),
-            func.count(distinct(col(Reached.delivery_id))).label("deliveries"),
-            func.max(_as_number(col(Reached.unlimited))).label("unlimited"),
-            *_sums(),
-        )
-        .where(*within(session, frame, by=by))
-        .group_by(*columns, *own)
-    )
-    return [_told(row, len(columns)) for row in session.connection().execute(query)]
+    return grouped(session, frame, [getattr(Reached, key) for key in keys], by=by)
 
 
-def daily(session: Session, frame: Frame, *, by: Actor, keys: Sequence[str] = ()) -> list[tuple[date, Told]]:
-    """The same for each day of publication; without counts of posts, which the days of a longer span do not add up to.
+def grouped(session: Session, frame: Frame, columns: Sequence[Any], *, by: Actor) -> list[Told]:
+    """What `told` says, grouped by whatever can be worked out of a row of the roll-up."""
+    rows = session.connection().execute(_query(session, frame, columns, by=by))
+    return [_told_with_counts(row, len(columns)) for row in rows]
 
-    The cheapest question: one pass over the roll-up, whatever the number of samples.
+
+def highest(
+    session: Session, frame: Frame, unit: Unit | None, *, by: Actor, keys: Sequence[str], limit: int, offset: int
+) -> tuple[list[Told], int]:
+    """One page of what `told` says, the most of a figure first (else the newest things), and how many there are in all.
+
+    The database puts them in order, so that a page costs the same however many posts there are.
     """
-    columns = [col(Reached.day), *(getattr(Reached, key) for key in keys)]
+    columns = [getattr(Reached, key) for key in keys]
+    query = _query(session, frame, columns, by=by)
+    newest = [column.desc() for column in reversed(columns)]
+    most = [] if unit is None else [_whole(unit).desc().nulls_last()]
     own = [col(Reached.network), col(Reached.provenance)]
-    query: Any = (
-        sa_select(*columns, *own, func.count().label("rows"), *_sums())
+    connection = session.connection()
+    rows = connection.execute(query.order_by(*most, *newest, *own).limit(limit).offset(offset))
+    told = [_told_with_counts(row, len(columns)) for row in rows]
+    groups = sa_select(*columns, *own).where(*within(session, frame, by=by)).group_by(*columns, *own).subquery()
+    return told, int(connection.execute(sa_select(func.count()).select_from(groups)).scalar_one())
+
+
+def _query(session: Session, frame: Frame, columns: Sequence[Any], *, by: Actor) -> Any:
+    own = [col(Reached.network), col(Reached.provenance)]
+    counts = [
+        func.count(distinct(col(Reached.post_id))),
+        func.count(distinct(col(Reached.delivery_id))),
+        func.max(cast(col(Reached.unlimited), Integer)),
+    ]
+    return (
+        sa_select(*columns, *own, *counts, *_sums(Reached))
         .where(*within(session, frame, by=by))
         .group_by(*columns, *own)
     )
-    return [(row[0], _told(row, len(columns), skip=1)) for row in session.connection().execute(query)]
+
+
+def _told_with_counts(row: Any, keys: int) -> Told:
+    posts, deliveries, unlimited = row[keys + 2 : keys + 5]
+    return _told(tuple(row), keys, posts, deliveries, unlimited)
+
+
+class Span(StrEnum):
+    """What a trend goes by."""
+
+    DAY = "day"
+    WEEK = "week"
+    """From Monday to Sunday."""
+    MONTH = "month"
+
+
+def over_time(
+    session: Session, frame: Frame, span: Span, *, by: Actor, keys: Sequence[str] = ()
+) -> list[tuple[date, Told]]:
+    """The same for each day, ISO week or month of publication, by its first day; without counts of posts.
+
+    Out of the sums of days, where these can tell it: then the number of posts does not matter either.
+    """
+    table: Any = ReachedDay if _days_suffice(session, frame, by=by, keys=keys) else Reached
+    first = month_of(col(table.day)) if span is Span.MONTH else getattr(table, span.value)
+    columns = [first, *(getattr(table, key) for key in keys)]
+    own = [table.network, table.provenance]
+    number = func.sum(table.deliveries) if table is ReachedDay else func.count(distinct(table.delivery_id))
+    query: Any = (
+        sa_select(*columns, *own, number, *_sums(table))
+        .where(*within(session, frame, by=by, table=table))
+        .group_by(*columns, *own)
+    )
+    head = len(columns)
+    return [(row[0], _told(row, head, 0, row[head + 2], 0, skip=1)) for row in _rows(session, query)]
+
+
+def _days_suffice(session: Session, frame: Frame, *, by: Actor, keys: Sequence[str]) -> bool:
+    """Whether nothing is asked that the sums of days have forgotten: accounts, kinds, parts of an académie."""
+    forgotten = (frame.account_id, frame.kind, frame.hour)
+    if set(keys) - {"area"} or any(asked is not None for asked in forgotten):
+        return False
+    wide = {Level.COUNTRY, Level.REGION, Level.ACADEMIE}
+    land = geotargeting.atlas(session)
+    places = [*by.territories(), *([frame.territory] if frame.territory else [])]
+    return all(code in land and land.nodes[code].level in wide for code in places)
+
+
+def _rows(session: Session, query: Any) -> list[tuple[Any, ...]]:
+    return [tuple(row) for row in session.connection().execute(query)]
 
 
 def join(unit: Unit, cells: Iterable[Cell]) -> Cell:
@@ -177,41 +244,35 @@ def join(unit: Unit, cells: Iterable[Cell]) -> Cell:
     return Cell(sum(values), How.AT_LEAST if lower else How.SINGLE if len(known) == 1 else How.SUM)
 
 
-def _as_number(column: Any) -> Any:
-    return cast(column, Integer)
+def _whole(unit: Unit, table: Any = Reached) -> Any:
+    """Several figures of a kind together: summed, or the highest of them."""
+    column = getattr(table, unit.value)
+    return func.sum(column) if unit in ADDITIVE else func.max(column)
 
 
-def _sums() -> list[Label[Any]]:
-    """Of each kind of figure: how many are known, how many were not told, and what they are together."""
-    told: list[Label[Any]] = []
+def _sums(table: Any) -> list[Any]:
+    """Of each kind of figure: what they are together, how many are known, how many were not told."""
+    sums: list[Any] = []
     for unit in Unit:
-        column, missing = getattr(Reached, unit.value), getattr(Reached, f"{unit.value}_missing")
-        whole = func.sum(column) if unit in ADDITIVE else func.max(column)
-        told += [
-            func.count(column).label(f"{unit.value}_known"),
-            func.sum(missing).label(f"{unit.value}_missing"),
-            whole.label(unit.value),
-        ]
-    return told
+        column = getattr(table, unit.value)
+        known = func.count(column) if table is Reached else func.sum(getattr(table, f"{unit}_known"))
+        sums += [_whole(unit, table), known, func.sum(getattr(table, f"{unit}_missing"))]
+    return sums
 
 
-def _told(row: Any, keys: int, skip: int = 0) -> Told:
-    given = row._mapping
-    deliveries = given.get("deliveries", given.get("rows"))
+_UNITS: Final = tuple(Unit)
+
+
+def _told(row: Sequence[Any], keys: int, posts: int, deliveries: int, unlimited: int, skip: int = 0) -> Told:
+    """A row: its keys, network and provenance, counts, and three columns for each kind of figure at its end."""
     cells = {}
-    for unit in Unit:
-        known, missing = int(given[f"{unit.value}_known"]), int(given[f"{unit.value}_missing"] or 0)
+    figures = row[-3 * len(_UNITS) :]
+    for place, unit in enumerate(_UNITS):
+        value, known, missing = figures[3 * place : 3 * place + 3]
         if known or missing:
-            cells[unit] = _cell(unit, given[unit.value], known, missing, deliveries)
-    return Told(
-        key=tuple(row[skip:keys]),
-        network=str(given["network"]),
-        provenance=Provenance(given["provenance"]),
-        posts=given.get("posts", 0),
-        deliveries=deliveries,
-        unlimited=bool(given.get("unlimited", False)),
-        cells=cells,
-    )
+            cells[unit] = _cell(unit, value, known, missing, deliveries)
+    provenance = Provenance(row[keys + 1])
+    return Told(tuple(row[skip:keys]), row[keys], provenance, posts, deliveries, bool(unlimited), cells)
 
 
 def _cell(unit: Unit, value: Any, known: int, missing: int, deliveries: int) -> Cell:
@@ -222,48 +283,46 @@ def _cell(unit: Unit, value: Any, known: int, missing: int, deliveries: int) -> 
     return Cell(int(value), How.SINGLE if deliveries == 1 else How.SUM)
 
 
-def within(session: Session, frame: Frame, *, by: Actor) -> list[ColumnElement[bool]]:
+def within(session: Session, frame: Frame, *, by: Actor, table: Any = Reached) -> list[ColumnElement[bool]]:
     """Conditions on the roll-up: the frame, and only what concerns this person."""
-    return [col(Reached.day).between(frame.first, frame.last), *scope(session, frame, by=by)]
+    return [col(table.day).between(frame.first, frame.last), *scope(session, frame, by=by, table=table)]
 
 
-def scope(session: Session, frame: Frame, *, by: Actor) -> list[ColumnElement[bool]]:
+def scope(session: Session, frame: Frame, *, by: Actor, table: Any = Reached) -> list[ColumnElement[bool]]:
     """The same of whatever day."""
     conditions: list[ColumnElement[bool]] = []
+    place = table.territory_code if table is Reached else table.area
     own = by.territories()
     if COUNTRY not in own:
         # National figures concern everybody who has a role at all.
-        conditions.append(
-            or_(*(_meets(session, code) for code in own), col(Reached.area) == COUNTRY) if own else _none()
-        )
+        theirs = [_meets(session, code, place) for code in own]
+        conditions.append(or_(*theirs, col(table.area) == COUNTRY) if own else false())
     if frame.territory is not None and frame.territory != COUNTRY:
-        conditions.append(_inside(session, frame.territory))
-    if frame.account_id is not None:
-        conditions.append(col(Reached.account_id) == frame.account_id)
-    for name in ("kind", "network", "provenance"):
+        conditions.append(_inside(session, frame.territory, place))
+    for name in ("account_id", "kind", "network", "provenance", "area"):
         wanted = getattr(frame, name)
         if wanted is not None:
-            conditions.append(getattr(Reached, name) == str(wanted))
+            conditions.append(getattr(table, name) == wanted)
+    if frame.weekday is not None:
+        conditions.append(weekday_of(col(table.day)) == frame.weekday)
+    if frame.hour is not None:
+        conditions.append(col(table.hour) == frame.hour)
     return conditions
 
 
-def _none() -> ColumnElement[bool]:
-    return false()
-
-
-def _inside(session: Session, code: str) -> ColumnElement[bool]:
-    """Rows that count for a territory or a part of it; few codes are named, of many the lineage is looked at."""
-    path = session.exec(select(Territory.path).where(Territory.code == code)).one()
-    parts = select(Territory.code).where(or_(col(Territory.path) == path, col(Territory.path).startswith(f"{path}/")))
-    return col(Reached.territory_code).in_(parts)
-
-
-def _meets(session: Session, code: str) -> ColumnElement[bool]:
-    """Rows that count for a territory, for a part of it, or for one that it lies in."""
+def _inside(session: Session, code: str, place: Any) -> ColumnElement[bool]:
+    """What counts for a territory or a part of it."""
     path = session.exec(select(Territory.path).where(Territory.code == code)).first()
     if path is None:
-        return _none()
-    return or_(_inside(session, code), col(Reached.territory_code).in_(lineage(path)))
+        return false()
+    parts = select(Territory.code).where(or_(col(Territory.path) == path, col(Territory.path).startswith(f"{path}/")))
+    return col(place).in_(parts)
+
+
+def _meets(session: Session, code: str, place: Any) -> ColumnElement[bool]:
+    """What counts for a territory, for a part of it, or for one that it lies in."""
+    path = session.exec(select(Territory.path).where(Territory.code == code)).first()
+    return or_(_inside(session, code, place), col(place).in_(lineage(path))) if path else false()
 
 
 # --- The report -----------------------------------------------------------------------------------------------
@@ -277,10 +336,19 @@ _KEYS: Final[Mapping[By, tuple[str, ...]]] = {
 
 
 def report(
-    session: Session, *, by: Actor, first: date, last: date, order: By = By.TERRITORY, territory: str | None = None
+    session: Session,
+    *,
+    by: Actor,
+    first: date,
+    last: date,
+    order: By = By.TERRITORY,
+    territory: str | None = None,
+    network: str | None = None,
+    kind: str | None = None,
+    account_id: int | None = None,
 ) -> Report:
     """Reach over a period, one row per thing × account × kind of figure × provenance."""
-    frame = Frame(first, last, territory)
+    frame = Frame(first, last, territory, account_id, kind, network)
     land = geotargeting.atlas(session)
     catalogue = cataloguing.catalogue(session)
     accounts = account_names(session)
@@ -372,19 +440,25 @@ class Usual:
 def usual(session: Session, area: str, *, network: str, provenance: Provenance, until: date) -> dict[Unit, Usual]:
     """What is usual for a territory itself in the year before; of a kind with too few figures, nothing is told."""
     units = list(Unit)
-    rows = session.connection().execute(
-        sa_select(*(getattr(Reached, unit.value) for unit in units)).where(
+    columns = ((unit, getattr(Reached, unit.value)) for unit in units)
+    # The portal has a row for each territory that was looked at, several of which may lie in one line of the report.
+    whole = [func.sum(column) if unit in ADDITIVE else func.max(column) for unit, column in columns]
+    query: Any = (
+        sa_select(*whole)
+        .where(
             col(Reached.day).between(until - USUAL_OVER, until),
             col(Reached.area) == area,
             col(Reached.network) == network,
             col(Reached.provenance) == provenance.value,
         )
+        .group_by(col(Reached.delivery_id))
     )
+    rows = session.connection().execute(query)
     known: dict[Unit, list[int]] = {unit: [] for unit in units}
     for row in rows:
         for unit, value in zip(units, row, strict=True):
             if value is not None:
-                known[unit].append(value)
+                known[unit].append(int(value))  # PostgreSQL sums to a decimal
     return {unit: Usual(median(some), len(some)) for unit, some in known.items() if len(some) >= FEWEST}
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import bindparam, delete, insert, update
+from sqlalchemy import Integer, bindparam, case, delete, distinct, insert, tuple_, update
 from sqlalchemy import select as sa_select
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, func, select
 
 from hub.domain.account import Account, AccountNetwork
@@ -18,7 +19,7 @@ from hub.domain.clock import zone_info
 from hub.domain.delivery import Delivery, DeliveryState, Provenance
 from hub.domain.metric import Catalogue
 from hub.domain.post import Post
-from hub.domain.reach import ADDITIVE, Reached, ReachFigure, Sample, Unit, Visit
+from hub.domain.reach import ADDITIVE, Reached, ReachedDay, ReachFigure, Sample, Unit, Visit, monday
 from hub.domain.territory import Atlas
 from hub.services import geotargeting
 
@@ -60,9 +61,69 @@ def later(known: Newest | None, read: Newest) -> Newest:
     if known is None:
         return read
     first = min(known.first_read_at, read.first_read_at)
-    told, tells = known.value is not None, read.value is not None
-    wins = tells if tells != told else read.last_read_at >= known.last_read_at
-    return (read if wins else known)._replace(first_read_at=first)
+    return max(known, read, key=_weight)._replace(first_read_at=first)
+
+
+def _weight(one: Newest) -> tuple[object, ...]:
+    """By what readings win; of two of the same moment always the same one, whichever came first."""
+    return one.value is not None, one.last_read_at, one.value or 0, one.missing or "", one.unit
+
+
+Read = tuple[int, str, Unit, int | None, str | None, datetime]
+"""Delivery, metric, kind, value, why there is none, when it was read."""
+NewestOf = dict[int, dict[str, Newest]]
+"""Delivery → metric → its newest reading."""
+
+
+def fold(newest: NewestOf, read: Iterable[Read]) -> None:
+    """Put readings to the newest ones that are known, as `later` would; of many at once, the short way."""
+    best: dict[tuple[int, str], list[Any]] = {}
+    for number, metric, unit, value, missing, at in read:
+        known = best.get((number, metric))
+        if known is None:
+            best[number, metric] = [unit, value, missing, at, at]
+            continue
+        if at < known[3]:
+            known[3] = at
+        if (value is not None, at, value or 0, missing or "") > (
+            known[1] is not None,
+            known[4],
+            known[1] or 0,
+            known[2] or "",
+        ):
+            known[1], known[2], known[4] = value, missing, at
+    for (number, metric), one in best.items():
+        of_delivery = newest.setdefault(number, {})
+        of_delivery[metric] = later(of_delivery.get(metric), Newest(metric, *one))
+
+
+_KNOWN: Any = sa_select(
+    col(ReachFigure.delivery_id), col(ReachFigure.metric), col(ReachFigure.unit), col(ReachFigure.value),
+    col(ReachFigure.missing), col(ReachFigure.first_read_at), col(ReachFigure.last_read_at),
+).where(col(ReachFigure.delivery_id).in_(bindparam("the_deliveries", expanding=True)))  # fmt: skip
+_SAMPLES: Any = sa_select(
+    col(Sample.delivery_id), col(Sample.metric), col(Sample.unit), col(Sample.value), col(Sample.missing),
+    col(Sample.read_at),
+).where(col(Sample.delivery_id).in_(bindparam("the_deliveries", expanding=True)))  # fmt: skip
+
+
+def newest_known(session: Session, deliveries: Collection[int]) -> NewestOf:
+    """The newest readings of these deliveries, as the roll-up has them."""
+    newest: NewestOf = {}
+    found = session.connection().execute(_KNOWN, {"the_deliveries": list(deliveries)})
+    for number, metric, unit, value, missing, first, last in found:
+        newest.setdefault(number, {})[metric] = Newest(metric, Unit(unit), value, missing, first, last)
+    return newest
+
+
+def newest_of_samples(session: Session, deliveries: Collection[int]) -> NewestOf:
+    """The same from everything that was ever read."""
+    newest: NewestOf = {}
+    found = session.connection().execute(_SAMPLES, {"the_deliveries": list(deliveries)})
+    fold(
+        newest, ((number, metric, Unit(unit), value, missing, at) for number, metric, unit, value, missing, at in found)
+    )
+    return newest
 
 
 # --- What a row says ------------------------------------------------------------------------------------------
@@ -83,8 +144,9 @@ def told(network: str, figures: Iterable[Newest], catalogue: Catalogue) -> Count
     Where one metric took over from another, the newer one counts as soon as it tells something.
     """
     known = [one for one in figures if catalogue.counts(network, one.metric)]
-    gone = catalogue.replaced(network, [one.metric for one in known if one.value is not None])
-    known = [one for one in known if one.metric not in gone]
+    if catalogue.successors:
+        gone = catalogue.replaced(network, [one.metric for one in known if one.value is not None])
+        known = [one for one in known if one.metric not in gone]
     counts = unread(network, has_link=False)
     del counts[Unit.ARRIVALS.value], counts[f"{Unit.ARRIVALS}_missing"]  # these are our own
     if not known:
@@ -105,7 +167,23 @@ def enter(session: Session, delivery: Delivery) -> None:
     assert delivery.id is not None
     session.flush()
     for row in _bases(session, [delivery.id]):
-        _put(session, [row | unread(row["network"], has_link=row.pop("has_link"))])
+        _enter(session, row | unread(row["network"], has_link=row.pop("has_link")))
+
+
+def _enter(session: Session, row: Mapping[str, Any]) -> None:
+    """A row that is new; one that is there already was counted with its day before."""
+    connection = session.connection()
+    if connection.execute(_ADD[connection.dialect.name], row).rowcount:
+        connection.execute(_ADD_TO_DAY[connection.dialect.name], _day_of(row))
+
+
+def _day_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row by itself as its day tells it."""
+    day = {key: row[key] for key in (*DAY_KEYS, "week")} | {"deliveries": 1}
+    for unit in Unit:
+        value = row[unit.value]
+        day |= {unit.value: value, f"{unit}_known": int(value is not None), f"{unit}_missing": row[f"{unit}_missing"]}
+    return day
 
 
 def area_of(land: Atlas, code: str) -> str:
@@ -135,7 +213,7 @@ def enter_row(session: Session, row: Mapping[str, Any], *, sent_at: datetime) ->
     """What `enter` does, where the row is known already."""
     there = sent_at.astimezone(zone_info(row["zone"]))
     made = {name: value for name, value in row.items() if name != "zone"}
-    _put(session, [made | {"day": there.date(), "hour": there.hour}])
+    _enter(session, made | {"day": there.date(), "week": monday(there.date()), "hour": there.hour})
 
 
 _BASE: Any = (
@@ -171,6 +249,7 @@ def _bases(session: Session, ids: Collection[int]) -> list[dict[str, Any]]:
                 "territory_code": row.territory_code,
                 "area": area_of(land, row.territory_code),
                 "day": there.date(),
+                "week": monday(there.date()),
                 "hour": there.hour,
                 "post_id": row.post_id,
                 "kind": str(row.kind),
@@ -184,6 +263,10 @@ def _bases(session: Session, ids: Collection[int]) -> list[dict[str, Any]]:
     return bases
 
 
+def _adding(insert_into: Any) -> Any:
+    return insert_into(Reached).on_conflict_do_nothing(index_elements=["delivery_id", "territory_code"])
+
+
 def _putting(insert_into: Any) -> Any:
     statement = insert_into(Reached)
     keys = ["delivery_id", "territory_code"]
@@ -191,21 +274,74 @@ def _putting(insert_into: Any) -> Any:
     return statement.on_conflict_do_update(index_elements=keys, set_=same)
 
 
-_PUT: Final = {"postgresql": _putting(postgresql.insert), "sqlite": _putting(sqlite.insert)}
-# Put together once: every delivery that goes out needs it.
+def _adding_to_day(insert_into: Any) -> Any:
+    """One row more of a day; as it is new, it tells nobody's people yet."""
+    statement = insert_into(ReachedDay)
+    new = statement.excluded
+    more: dict[str, Any] = {"deliveries": col(ReachedDay.deliveries) + new.deliveries}
+    for unit in Unit:
+        for name in (f"{unit}_known", f"{unit}_missing"):
+            more[name] = getattr(ReachedDay, name) + new[name]
+        if unit in ADDITIVE:
+            known = getattr(ReachedDay, unit.value)
+            more[unit.value] = case((new[unit.value].is_(None), known), else_=func.coalesce(known, 0) + new[unit.value])
+    return statement.on_conflict_do_update(index_elements=list(DAY_KEYS), set_=more)
 
 
-def _put(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write rows; one that is there already is as it would be written now, apart from its figures."""
-    if not rows:
-        return
-    session.connection().execute(_PUT[session.get_bind().dialect.name], list(rows))
+def sums_of_days() -> Any:
+    """Every day counted anew out of its rows."""
+    keys = [getattr(Reached, key) for key in DAY_KEYS]
+    sums = [
+        func.max(col(Reached.week)).label("week"),
+        func.count(distinct(col(Reached.delivery_id))).label("deliveries"),
+    ]
+    for unit in Unit:
+        column = getattr(Reached, unit.value)
+        sums += [
+            (func.sum(column) if unit in ADDITIVE else func.max(column)).label(unit.value),
+            func.count(column).label(f"{unit}_known"),
+            func.sum(getattr(Reached, f"{unit}_missing")).label(f"{unit}_missing"),
+        ]
+    return sa_select(*keys, *sums).group_by(*keys)
+
+
+def _summing_up(insert_into: Any) -> Any:
+    """The days of some deliveries, in one order, so that two who do it at once never wait for each other."""
+    own = sa_select(*(getattr(_OTHER, key) for key in DAY_KEYS)).where(
+        _OTHER.delivery_id.in_(bindparam("the_deliveries", expanding=True))
+    )
+    keys = [getattr(Reached, key) for key in DAY_KEYS]
+    found = sums_of_days().where(tuple_(*keys).in_(own)).order_by(*keys)
+    statement = insert_into(ReachedDay).from_select([one.name for one in found.selected_columns], found)
+    same = {one.name: one for one in statement.excluded if one.name not in DAY_KEYS}
+    return statement.on_conflict_do_update(index_elements=list(DAY_KEYS), set_=same)
+
+
+DAY_KEYS: Final = ("day", "area", "network", "provenance")
+_OTHER: Any = aliased(Reached)
+_MAKERS: Final[Mapping[str, Any]] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
+# Put together once: every delivery that goes out, and every reading, needs them.
+_ADD: Final = {name: _adding(insert_into) for name, insert_into in _MAKERS.items()}
+_PUT: Final = {name: _putting(insert_into) for name, insert_into in _MAKERS.items()}
+_ADD_TO_DAY: Final = {name: _adding_to_day(insert_into) for name, insert_into in _MAKERS.items()}
+_SUM_UP: Final = {name: _summing_up(insert_into) for name, insert_into in _MAKERS.items()}
+
+
+def sum_up(session: Session, deliveries: Collection[int]) -> None:
+    """Count the days of these deliveries anew."""
+    connection = session.connection()
+    connection.execute(_SUM_UP[connection.dialect.name], {"the_deliveries": list(deliveries)})
 
 
 def count(session: Session, delivery: Delivery, *, territory_code: str, unit: Unit, number: int) -> None:
-    """Add our own count to the row of a delivery and a territory, which is made for a territory that is new to it."""
+    """Add our own count to the row of a delivery and a territory, which is made for a territory that is new to it.
+
+    On a network only those who followed our link are counted: its views are its own to tell.
+    """
     assert delivery.id is not None
     if delivery.provenance is not Provenance.PORTAL:
+        if unit is not Unit.CLICKS:
+            return
         unit, territory_code = Unit.ARRIVALS, delivery.territory_code
     column = getattr(Reached, unit.value)
     statement = (
@@ -213,15 +349,31 @@ def count(session: Session, delivery: Delivery, *, territory_code: str, unit: Un
         .where(col(Reached.delivery_id) == delivery.id, col(Reached.territory_code) == territory_code)
         .values({unit.value: func.coalesce(column, 0) + number})
     )
-    if session.connection().execute(statement).rowcount:
+    connection = session.connection()
+    which = {"the_delivery": delivery.id, "the_territory": territory_code, "more": number}
+    if connection.execute(statement).rowcount:
+        connection.execute(_MORE_OF_DAY[unit], which)
         return
     land = geotargeting.atlas(session, [territory_code])
+    there = {"territory_code": territory_code, "area": area_of(land, territory_code)}
     for row in _bases(session, [delivery.id]):
         fresh = unread(row["network"], has_link=row.pop("has_link"))
-        there = {"territory_code": territory_code, "area": area_of(land, territory_code)}
-        _put(session, [row | fresh | there | {unit.value: number}])
+        _enter(session, row | fresh | there)
+        connection.execute(statement)  # somebody else may have made it at the same instant
+        connection.execute(_MORE_OF_DAY[unit], which)
 
 
+def _more_of_day(unit: Unit) -> Any:
+    own = sa_select(_OTHER.delivery_id).where(
+        _OTHER.delivery_id == bindparam("the_delivery"),
+        _OTHER.territory_code == bindparam("the_territory"),
+        *(getattr(_OTHER, key) == getattr(ReachedDay, key) for key in DAY_KEYS),
+    )
+    more = func.coalesce(getattr(ReachedDay, unit.value), 0) + bindparam("more", type_=Integer)
+    return update(ReachedDay).where(own.exists()).values({unit.value: more})
+
+
+_MORE_OF_DAY: Final = {unit: _more_of_day(unit) for unit in (Unit.VIEWS, Unit.CLICKS, Unit.ARRIVALS)}
 _UPDATE: Final[dict[str, Any]] = {
     name: bindparam(f"the_{name}") for name in COUNTS if not name.startswith(Unit.ARRIVALS.value)
 }
@@ -240,6 +392,7 @@ def tell(session: Session, network: str, newest: Mapping[int, Iterable[Newest]],
     ]
     if rows and network != AccountNetwork.PORTAL.value:
         session.connection().execute(_TELL, rows)
+        sum_up(session, newest)
 
 
 # --- Proving it -----------------------------------------------------------------------------------------------
@@ -253,6 +406,13 @@ class Proof:
     samples: int = 0
     differing: list[int] = field(default_factory=list)
     """Deliveries whose rows were not what the samples say."""
+    differing_days: list[date] = field(default_factory=list)
+    """Days whose sums were not those of their rows."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing differs."""
+        return not self.differing and not self.differing_days
 
 
 def pages(session: Session) -> Iterator[tuple[int, int]]:
@@ -264,46 +424,75 @@ def pages(session: Session) -> Iterator[tuple[int, int]]:
 
 def prove(session: Session, span: tuple[int, int], proof: Proof, *, catalogue: Catalogue, mend: bool) -> None:
     """Count a span of deliveries again from samples and visits, and compare; `mend` writes what differs anew."""
+    session.flush()
+    if mend:
+        _keep_still(session, span)
     within = col(Delivery.id).between(*span)
     ids = [number for number in session.exec(select(Delivery.id).where(within, col(Delivery.state).in_(OUT))) if number]
-    newest, samples = _from_samples(session, span)
+    newest = newest_of_samples(session, range(span[0], span[1] + 1))
     rows = list(_from_scratch(session, ids, newest, catalogue))
     wanted: dict[int, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         wanted[row["delivery_id"]].append(row)
     kept, figures = _kept(session, span)
     proof.deliveries += len(ids)
-    proof.samples += samples
+    proof.samples += session.exec(
+        select(func.count()).select_from(Sample).where(col(Sample.delivery_id).between(*span))
+    ).one()
     for number in sorted({*ids, *kept, *figures, *newest}):
         same = sorted(wanted[number], key=_place) == kept.get(number, [])
         if same and newest.get(number, {}) == figures.get(number, {}):
             continue
         proof.differing.append(number)
         if mend:
-            _mend(session, number, wanted[number], newest.get(number, {}))
+            _mend(session, number, wanted[number], kept.get(number, []), newest.get(number, {}))
+
+
+def _keep_still(session: Session, span: tuple[int, int]) -> None:
+    """Nobody keeps readings or counts visitors of these deliveries until this transaction ends."""
+    deliveries = select(Delivery.id).where(col(Delivery.id).between(*span)).order_by(col(Delivery.id))
+    session.exec(deliveries.with_for_update()).all()
+    rows = select(Reached.delivery_id).where(col(Reached.delivery_id).between(*span))
+    session.exec(rows.order_by(col(Reached.delivery_id), col(Reached.territory_code)).with_for_update()).all()
+
+
+def prove_days(session: Session, first: date, last: date, proof: Proof, *, mend: bool) -> None:
+    """Sum a span of days of publication up again and compare; `mend` writes what differs anew."""
+    wanted = {row[:4]: row for row in _tuples(session, sums_of_days().where(col(Reached.day).between(first, last)))}
+    columns = [getattr(ReachedDay, one.name) for one in sums_of_days().selected_columns]
+    within = col(ReachedDay.day).between(first, last)
+    kept = {row[:4]: row for row in _tuples(session, sa_select(*columns).where(within))}
+    differing = {key[0] for key in wanted.keys() | kept.keys() if wanted.get(key) != kept.get(key)}
+    proof.differing_days += sorted(differing)
+    if not mend or not differing:
+        return
+    names = [one.name for one in sums_of_days().selected_columns]
+    connection = session.connection()
+    connection.execute(delete(ReachedDay).where(col(ReachedDay.day).in_(differing)))
+    anew = [dict(zip(names, row, strict=True)) for key, row in wanted.items() if key[0] in differing]
+    if anew:
+        connection.execute(insert(ReachedDay), anew)
+
+
+def _tuples(session: Session, query: Any) -> list[tuple[Any, ...]]:
+    return [tuple(row) for row in session.connection().execute(query)]
+
+
+def months(session: Session) -> Iterator[tuple[date, date]]:
+    """Spans of days of publication, each a month long, from the first to the last."""
+    ends: list[date | None] = []
+    for table in (Reached, ReachedDay):
+        ends += session.exec(select(func.min(table.day), func.max(table.day))).one()
+    known = [day for day in ends if day is not None]
+    begin, end = min(known, default=date.max), max(known, default=date.min)
+    while begin <= end:
+        following = (begin.replace(day=1) + timedelta(days=32)).replace(day=1)
+        yield begin, min(end, following - timedelta(days=1))
+        begin = following
 
 
 def _place(row: Mapping[str, Any]) -> str:
     return str(row["territory_code"])
-
-
-def _from_samples(session: Session, span: tuple[int, int]) -> tuple[dict[int, dict[str, Newest]], int]:
-    """The newest reading of each metric of each delivery, from everything that was ever read; and how much that is."""
-    newest: dict[int, dict[str, Newest]] = defaultdict(dict)
-    number = 0
-    samples: Any = sa_select(
-        col(Sample.delivery_id),
-        col(Sample.metric),
-        col(Sample.unit),
-        col(Sample.value),
-        col(Sample.missing),
-        col(Sample.read_at),
-    ).where(col(Sample.delivery_id).between(*span))
-    for delivery_id, metric, unit, value, missing, read_at in session.execute(samples):
-        number += 1
-        read = Newest(metric, Unit(unit), value, missing, read_at, read_at)
-        newest[delivery_id][metric] = later(newest[delivery_id].get(metric), read)
-    return newest, number
 
 
 def _from_scratch(
@@ -339,23 +528,36 @@ def _kept(
     session: Session, span: tuple[int, int]
 ) -> tuple[dict[int, list[dict[str, Any]]], dict[int, dict[str, Newest]]]:
     """What the roll-up holds of a span."""
+    connection = session.connection()
     rows: dict[int, list[dict[str, Any]]] = defaultdict(list)
-    for one in session.exec(select(Reached).where(col(Reached.delivery_id).between(*span))):
-        rows[one.delivery_id].append(one.model_dump())
+    for row in connection.execute(_ROWS.where(col(Reached.delivery_id).between(*span))):
+        rows[row.delivery_id].append(dict(row._mapping))
     figures: dict[int, dict[str, Newest]] = defaultdict(dict)
-    for two in session.exec(select(ReachFigure).where(col(ReachFigure.delivery_id).between(*span))):
-        figures[two.delivery_id][two.metric] = Newest(
-            two.metric, Unit(two.unit), two.value, two.missing, two.first_read_at, two.last_read_at
-        )
+    for number, metric, unit, *rest in connection.execute(_FIGURES.where(col(ReachFigure.delivery_id).between(*span))):
+        figures[number][metric] = Newest(metric, Unit(unit), *rest)
     return {number: sorted(some, key=_place) for number, some in rows.items()}, figures
 
 
-def _mend(session: Session, number: int, rows: Sequence[Mapping[str, Any]], newest: Mapping[str, Newest]) -> None:
+_ROWS: Any = sa_select(*(getattr(Reached, name) for name in Reached.model_fields))
+_FIGURES: Any = sa_select(*(getattr(ReachFigure, name) for name in ("delivery_id", *Newest._fields)))
+
+
+def _mend(
+    session: Session,
+    number: int,
+    rows: Sequence[Mapping[str, Any]],
+    kept: Iterable[Mapping[str, Any]],
+    newest: Mapping[str, Newest],
+) -> None:
+    """Write the rows of a delivery anew. Those that stay are written over: whoever waits to add to one finds it."""
     session.expire_all()
     connection = session.connection()
-    connection.execute(delete(Reached).where(col(Reached.delivery_id) == number))
-    connection.execute(delete(ReachFigure).where(col(ReachFigure.delivery_id) == number))
+    for place in {_place(row) for row in kept} - {_place(row) for row in rows}:
+        gone = delete(Reached).where(col(Reached.delivery_id) == number, col(Reached.territory_code) == place)
+        connection.execute(gone)
     if rows:
-        connection.execute(insert(Reached), list(rows))
+        connection.execute(_PUT[connection.dialect.name], list(rows))
+    connection.execute(delete(ReachFigure).where(col(ReachFigure.delivery_id) == number))
     if newest:
         connection.execute(insert(ReachFigure), [{"delivery_id": number, **one._asdict()} for one in newest.values()])
+    sum_up(session, [number])

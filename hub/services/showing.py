@@ -118,14 +118,14 @@ def count_view(session: Session, item: Item, *, at: datetime) -> None:
     _count(session, item.delivery, Unit.VIEWS, at=at)
 
 
-def follow(session: Session, key: str, *, at: datetime) -> str:
-    """Where a marked link leads, with one click counted for its delivery's territory once that is out."""
+def follow(session: Session, key: str, *, at: datetime, counted: bool = True) -> str:
+    """Where a marked link leads; once its delivery is out, a click that counts is one for its territory and day."""
     query = select(Delivery, Post.link).join(Post, col(Post.id) == col(Delivery.post_id)).where(Delivery.key == key)
     found = session.exec(query.order_by(col(Delivery.id).desc())).first()
     if found is None or not found[1]:
         raise NotFound(_("There is nothing at this address."))
     delivery, link = found
-    if delivery.state in OUT:
+    if counted and delivery.state in OUT:
         _count(session, delivery, Unit.CLICKS, at=at)
     return link
 

@@ -15,14 +15,15 @@ from hub.domain.account import Account, AccountNetwork
 from hub.domain.clock import local_day, zone_info
 from hub.domain.delivery import Attempt, AttemptKind, Delivery, DeliveryState, Patience, lateness
 from hub.domain.post import PostMedia
-from hub.services import pacing, rationing
+from hub.services import budgeting, pacing, rationing
+from hub.services.budgeting import Used
 from hub.services.rationing import Ration
 
 ZONE: Final = "Europe/Paris"
 """Where a day and a month begin for these figures."""
 
 PRICED: Final = frozenset({AccountNetwork.X})
-"""The networks that take money for a post."""
+"""The networks that take money for a post, and for being read."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,10 @@ class Use:
     """Posts published in this month, also those taken down since."""
     cost: Decimal | None = None
     """Their price in US dollars, by the prices of the settings; None where posts cost nothing."""
+    reads: int = 0
+    """Posts and profiles read for their figures in this month, as far as the network bills them."""
+    reads_cost: Decimal | None = None
+    """Their price; None where reading costs nothing."""
     calls_today: int = 0
     """Calls that publish or take down; reading back and figures are not counted."""
     waiting: int = 0
@@ -58,11 +63,14 @@ def uses(
     left = rationing.rations(session, accounts, at=at)
     priced = [account for account in accounts if account.network in PRICED]
     costs = _costs(session, priced, rules=rules, since=_begin(month))
+    read = budgeting.used(session, ids, since=month)
     return {
         account.id: Use(
             month=month,
             posts=posts.get(account.id, 0),
             cost=costs.get(account.id, Decimal(0)) if account.network in PRICED else None,
+            reads=read.get(account.id, Used()).reads,
+            reads_cost=read.get(account.id, Used()).dollars if account.network in PRICED else None,
             calls_today=calls.get(account.id, 0),
             waiting=waiting.get(account.id, 0),
             wait_until=asked.get(account.id),
@@ -83,6 +91,13 @@ def posts_this_month(session: Session, *, at: datetime) -> dict[tuple[int, Accou
     priced = _priced(session)
     posts = _posts(session, [number for number, _account in priced], since=_begin(month_of(at)))
     return {(number, account.network): posts.get(number, 0) for number, account in priced}
+
+
+def read_this_month(session: Session, *, at: datetime) -> dict[tuple[int, AccountNetwork], Used]:
+    """What was read through each account this month and what that cost, where it costs money."""
+    priced = _priced(session)
+    read = budgeting.used(session, [number for number, _account in priced], since=month_of(at))
+    return {(number, account.network): read.get(number, Used()) for number, account in priced}
 
 
 def cost_this_month(session: Session, *, rules: Mapping[Network, Rules], at: datetime) -> dict[int, Decimal]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -13,11 +13,12 @@ from sqlmodel import Session, col, select
 from hub.domain.account import Account
 from hub.domain.audit import CLOCK, AuditEntry
 from hub.domain.delivery import Action, Attempt, AttemptKind, Delivery, DeliveryState, OutcomeKind
+from hub.domain.metric import Catalogue
 from hub.domain.post import Post
 from hub.domain.reach import ReachFigure, Unit, combine
 from hub.domain.table import by_letters
 from hub.language import N_, _
-from hub.services import geotargeting
+from hub.services import cataloguing, geotargeting
 from hub.services.reporting import UNIT_NAMES
 
 
@@ -100,13 +101,16 @@ class _Cast:
         return self.names.get(delivery_id, "?")
 
 
-def story(session: Session, post: Post) -> list[Event]:
-    """Everything that happened to a post, newest first: audit, tries, what was read back, figures."""
+def story(session: Session, post: Post, *, counted: Collection[int] | None = None) -> list[Event]:
+    """Everything that happened to a post, newest first: audit, tries, what was read back, figures.
+
+    `counted`: the deliveries whose figures may be told; all of them where it is not given.
+    """
     cast = _cast(session, post)
     told = [
         *_audited(session, post, cast),
         *_tried(session, cast),
-        *_counted(session, cast),
+        *_counted(session, cast, cast.deliveries if counted is None else counted),
     ]
     return sorted(told, key=lambda one: one.at)[::-1]  # of one instant: as they came
 
@@ -192,7 +196,7 @@ def _from_try(attempt: Attempt, cast: _Cast) -> Event:
     )
 
 
-def _counted(session: Session, cast: _Cast) -> list[Event]:
+def _counted(session: Session, cast: _Cast, counted: Collection[int]) -> list[Event]:
     return [
         Event(
             max(one.last_read_at for one in figures),
@@ -202,16 +206,29 @@ def _counted(session: Session, cast: _Cast) -> list[Event]:
             detail=figures_told(figures),
             delivery_id=delivery_id,
         )
-        for delivery_id, figures in figures_of(session, cast.deliveries).items()
+        for delivery_id, figures in figures_of(session, counted).items()
     ]
 
 
 def figures_of(session: Session, deliveries: Iterable[int]) -> dict[int, list[ReachFigure]]:
-    """What is known of the reach of several deliveries; nothing for those of which the network said nothing."""
-    query = select(ReachFigure).where(col(ReachFigure.delivery_id).in_(deliveries), col(ReachFigure.value).is_not(None))
-    told: dict[int, list[ReachFigure]] = {}
-    for figure in session.exec(query.order_by(col(ReachFigure.delivery_id), by_letters(col(ReachFigure.metric)))):
-        told.setdefault(figure.delivery_id, []).append(figure)
+    """What reports count of several deliveries; nothing for those of which the network said nothing."""
+    query = (
+        select(ReachFigure, Account.network)
+        .join(Delivery, col(Delivery.id) == col(ReachFigure.delivery_id))
+        .join(Account, col(Account.id) == col(Delivery.account_id))
+        .where(col(ReachFigure.delivery_id).in_(deliveries), col(ReachFigure.value).is_not(None))
+        .order_by(col(ReachFigure.delivery_id), by_letters(col(ReachFigure.metric)))
+    )
+    found = session.exec(query).all()
+    catalogue = cataloguing.catalogue(session) if found else Catalogue((), "")
+    read: dict[tuple[int, str], list[ReachFigure]] = {}
+    for figure, network in found:
+        if catalogue.counts(network, figure.metric):
+            read.setdefault((figure.delivery_id, network), []).append(figure)
+    told = {}
+    for (delivery_id, network), figures in read.items():
+        gone = catalogue.replaced(network, [one.metric for one in figures])
+        told[delivery_id] = [one for one in figures if one.metric not in gone]
     return told
 
 

@@ -16,7 +16,8 @@ from hub.domain.delivery import Delivery, DeliveryState
 from hub.domain.gate import GeoKey
 from hub.domain.territory import Level, Territory
 from hub.language import _, ngettext
-from hub.services import attending, connecting, delivering, foreseeing, notifying
+from hub.services import attending, budgeting, connecting, delivering, foreseeing, notifying
+from hub.services.budgeting import NO_PRICES, Prices
 
 OVERDUE = timedelta(minutes=5)
 """A delivery that nobody claimed so long after it was due, though its account may be called, means a dead clock."""
@@ -81,9 +82,16 @@ def workers(session: Session, *, at: datetime) -> Sign:
     return Sign("clock", Light.GREEN, ngettext("{count} worker publishes.", "{count} workers publish.", len(alive)))
 
 
-def signs(session: Session, *, at: datetime) -> list[Sign]:
+def signs(session: Session, *, at: datetime, prices: Prices = NO_PRICES) -> list[Sign]:
     """Everything that the database tells of the hub's health, the worst first within each area."""
-    return [*_hold(session), *_accounts(session, at), *_deliveries(session, at), *_mails(session, at), *_keys(session)]
+    return [
+        *_hold(session),
+        *_accounts(session, at),
+        *_budgets(session, at, prices),
+        *_deliveries(session, at),
+        *_mails(session, at),
+        *_keys(session),
+    ]
 
 
 def _hold(session: Session) -> Iterator[Sign]:
@@ -175,6 +183,31 @@ def _apps(session: Session, at: datetime) -> Iterator[Sign]:
             brief = _("{network} lets nothing be read for now.", network=network)
         else:
             continue
+        yield Sign("accounts", Light.AMBER, text, brief)
+
+
+def _budgets(session: Session, at: datetime, prices: Prices) -> Iterator[Sign]:
+    for one in budgeting.strains(session, prices, at=at):
+        told = {
+            "network": _(NETWORK_NAMES[one.network]),
+            "spent": f"{one.spent:.2f}",
+            "month": f"{one.month:.2f}",
+            "day": one.again_on.isoformat(),
+        }
+        if one.is_over:
+            text = _(
+                "The money for reading figures on {network} is used up ({spent} of {month} US dollars): none are read "
+                "before {day}. RELAIS_X_READS_BUDGET allows more.",
+                **told,
+            )
+            brief = _("No figures are read on {network} for now.", network=told["network"])
+        else:
+            text = _(
+                "Reading figures on {network} has cost {spent} of {month} US dollars this month: once that is used up, "
+                "none are read before {day}. RELAIS_X_READS_BUDGET allows more.",
+                **told,
+            )
+            brief = _("The money for reading figures on {network} is nearly used up.", network=told["network"])
         yield Sign("accounts", Light.AMBER, text, brief)
 
 

@@ -1,4 +1,4 @@
-"""The map of mainland France, drawn light: fewer points than its source, and borders that still meet."""
+"""The map of mainland France for pages, drawn light: fewer points than its source, and borders that still meet."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+
+from hub.domain.territory import Atlas
 
 Point = tuple[int, int]
 Ring = list[Point]
@@ -42,6 +44,69 @@ class Drawing:
             round(sum(x * size for x, _y, size in parts) / whole),
             round(sum(y * size for _x, y, size in parts) / whole),
         )
+
+
+@dataclass(frozen=True)
+class Shape:
+    """One académie as it is drawn, and its middle."""
+
+    code: str
+    path: str
+    x: int
+    y: int
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one académie looks on the map of a page: its class and pattern, what it says, and where it leads."""
+
+    address: str
+    kind: str
+    words: str
+    pattern: str = ""
+    mark: str = ""
+    """What is written on it."""
+
+
+@dataclass(frozen=True)
+class Country:
+    """The map of a page: the mainland, the surroundings of Paris once more, and how each académie on it looks.
+
+    Those without a look are drawn as neighbours.
+    """
+
+    mainland: Drawing
+    shapes: list[Shape]
+    capital: Drawing
+    around_paris: list[Shape]
+    looks: Mapping[str, Look]
+
+    @property
+    def drawn(self) -> set[str]:
+        """The académies with a look that are on the map; others are told beside it."""
+        return {shape.code for shape in self.shapes if shape.code in self.looks}
+
+    @property
+    def shows_paris(self) -> bool:
+        """Whether any of those around Paris has a look."""
+        return any(shape.code in self.looks for shape in self.around_paris)
+
+
+def country(land: Atlas, looks: Mapping[str, Look]) -> Country:
+    """The map with these académies on it."""
+    return Country(mainland(), academies(mainland(), land), capital(), academies(capital(), land), looks)
+
+
+def academies(drawn: Drawing, land: Atlas) -> list[Shape]:
+    """Each académie of a drawing, as one path."""
+    of_academie: dict[str, list[str]] = {}
+    for departement in drawn.paths:
+        academie = land.parent(departement) if departement in land else None
+        of_academie.setdefault(academie or "", []).append(departement)
+    return [
+        Shape(code, "".join(drawn.paths[one] for one in some), *drawn.middle(some))
+        for code, some in sorted(of_academie.items())
+    ]
 
 
 @cache

@@ -61,7 +61,7 @@ def examine(hub: Hub, pulse: Pulse | None) -> list[Sign]:
                 found.insert(0, watching.workers(session, at=at))
             if not is_current(hub.engine):
                 found.append(Sign("database", Light.RED, "the database is of another version of Relais"))
-            return [*found, *watching.signs(session, at=at)]
+            return [*found, *watching.signs(session, at=at, prices=hub.prices)]
     except SQLAlchemyError as error:
         return [*found, Sign("database", Light.RED, f"the database does not answer ({type(error).__name__})")]
 

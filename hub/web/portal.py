@@ -12,6 +12,7 @@ from hub.domain.errors import Invalid, NotFound
 from hub.domain.event import Event
 from hub.services import geotargeting, showing
 from hub.services.showing import Item, TakenDown
+from hub.web import robots
 from hub.web.deps import Now, ReadDb, WriteDb
 from hub.web.pages import page
 
@@ -58,7 +59,8 @@ def show(key: Key, request: Request, session: WriteDb, now: Now) -> Response:
         return _sorry(request, 410, str(error))
     except NotFound as error:
         return _sorry(request, 404, str(error))
-    showing.count_view(session, item, at=now)
+    if robots.is_reader(request):
+        showing.count_view(session, item, at=now)
     event = Event.model_validate(item.post.event) if item.post.event else None
     return page(request, "portal/item.html", item=item, paragraphs=_paragraphs(item), event=event)
 
@@ -75,9 +77,9 @@ def picture(request: Request, key: Key, position: Annotated[int, Path(ge=0, le=9
 
 @router.get("/l/{key}")
 def follow(request: Request, key: Key, session: WriteDb, now: Now) -> Response:
-    """Count one click and go where the post's link leads."""
+    """Count one click of a reader and go where the post's link leads; robots go there as well."""
     try:
-        link = showing.follow(session, key, at=now)
+        link = showing.follow(session, key, at=now, counted=robots.is_reader(request))
     except NotFound as error:
         return _sorry(request, 404, str(error))
     return RedirectResponse(link, 302, headers={"Cache-Control": "no-store"})

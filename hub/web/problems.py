@@ -20,6 +20,7 @@ from hub.database import DatabaseTrouble, explained
 from hub.domain.errors import Busy, FieldProblem, HubError, Invalid, NotAllowed, NotFound, NotSignedIn, WrongState
 from hub.language import N_, _
 from hub.logs import line
+from hub.printing import CannotPrint
 from hub.web.arriving import entrance_answer
 from hub.web.pages import page
 
@@ -33,6 +34,7 @@ STATUSES: Final[Mapping[type[HubError], int]] = {
     Busy: 429,
     Invalid: 422,
     DatabaseTrouble: 503,
+    CannotPrint: 503,
 }
 """Status by kind of error, the narrower kind first; any other one is 500."""
 

@@ -7,7 +7,18 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from channels.base import Channel, Deadline, Message, Prepared, Receipt, Uncertain, Unreachable
+from channels.base import (
+    Asked,
+    AskedOfPage,
+    Channel,
+    Deadline,
+    Message,
+    Prepared,
+    Receipt,
+    Uncertain,
+    UnitKind,
+    Unreachable,
+)
 from channels.memory import MemoryChannel
 from channels.portal import Portal
 from channels.sandbox.faults import Fault
@@ -29,6 +40,35 @@ class Play:
     pass_time: Callable[[timedelta], None]
     now: Callable[[], datetime]
     secrets: list[str] = field(default_factory=list)
+    asked: tuple[Asked, ...] = ()
+    """What the hub asks of its posts."""
+    asked_of_page: tuple[AskedOfPage, ...] = ()
+    """What the hub asks of the page itself."""
+
+
+OF_FACEBOOK = (
+    Asked("post_total_media_view_unique", UnitKind.PEOPLE),
+    Asked("post_media_view", UnitKind.VIEWS),
+    Asked("post_clicks", UnitKind.CLICKS),
+    Asked("post_reactions_by_type_total", UnitKind.REACTIONS),
+)
+OF_A_PAGE = (
+    AskedOfPage("page_total_media_view_unique", UnitKind.PEOPLE, "day"),
+    AskedOfPage("page_total_media_view_unique", UnitKind.PEOPLE, "week"),
+    AskedOfPage("page_follows", UnitKind.PEOPLE, "day"),
+    AskedOfPage("page_follows_city", UnitKind.PEOPLE, "day"),
+)
+OF_X = (
+    Asked("impression_count", UnitKind.IMPRESSIONS),
+    Asked("like_count", UnitKind.REACTIONS),
+    Asked("repost_count", UnitKind.REACTIONS),
+    Asked("reply_count", UnitKind.REACTIONS),
+    Asked("quote_count", UnitKind.REACTIONS),
+    Asked("bookmark_count", UnitKind.REACTIONS),
+    Asked("url_link_clicks", UnitKind.CLICKS),
+)
+OF_A_PROFILE = (AskedOfPage("followers_count", UnitKind.PEOPLE, "moment"),)
+OF_THE_PORTAL = (Asked("portal_views", UnitKind.VIEWS), Asked("portal_clicks", UnitKind.CLICKS))
 
 
 @contextmanager
@@ -42,6 +82,8 @@ def _facebook(**changes: object) -> Iterator[Play]:
             pass_time=stage.pass_time,
             now=stage.sandbox.clock.now,
             secrets=[stage.token],
+            asked=OF_FACEBOOK,
+            asked_of_page=OF_A_PAGE,
         )
 
 
@@ -58,6 +100,8 @@ def _x() -> Iterator[Play]:
             pass_time=lambda time: stage.sandbox.clock.set(stage.sandbox.clock.now() + time),
             now=stage.sandbox.clock.now,
             secrets=[stage.account[key] for key in ("consumer_secret", "access_token", "access_token_secret")],
+            asked=OF_X,
+            asked_of_page=OF_A_PROFILE,
         )
 
 
@@ -76,6 +120,8 @@ def _memory() -> Iterator[Play]:
         unplug=lambda: channel.fail_next(Unreachable("No connection.")),
         pass_time=pass_time,
         now=lambda: moment[0],
+        asked=OF_FACEBOOK,
+        asked_of_page=OF_A_PAGE,
     )
 
 
@@ -123,6 +169,7 @@ def _portal() -> Iterator[Play]:
         unplug=_no_network,
         pass_time=lambda time: None,
         now=lambda: NOON,
+        asked=OF_THE_PORTAL,
     )
 
 

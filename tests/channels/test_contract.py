@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
 from channels.base import (
+    Asked,
+    AskedOfPage,
     Deadline,
     Light,
     Message,
@@ -16,8 +18,10 @@ from channels.base import (
     Refused,
     Targeting,
     Uncertain,
+    UnitKind,
     Unreachable,
 )
+from tests.channels.facebook_stage import NOON
 from tests.channels.factories import FACTORIES, OVER_A_NETWORK, WITH_DRAFTS, Play
 
 HELLO = Message("Portes ouvertes au lycée de Rennes", key="k7")
@@ -171,14 +175,56 @@ def test_figures_say_a_number_or_why_there_is_none(play: Play) -> None:
     receipt = publish(play, HELLO)
     play.pass_time(timedelta(days=1))
 
-    figures = play.channel.figures([receipt]).by_post[receipt.remote_id]
+    figures = play.channel.figures([receipt], play.asked).by_post[receipt.remote_id]
 
     assert figures
     assert [figure for figure in figures if (figure.value is None) != (figure.missing is not None)] == []
 
 
+def test_figures_are_those_that_were_asked_for_and_no_others(play: Play) -> None:
+    receipt = publish(play, HELLO)
+    play.pass_time(timedelta(days=1))
+
+    one = play.channel.figures([receipt], play.asked[:1]).by_post[receipt.remote_id]
+
+    assert [(figure.metric, figure.unit) for figure in one] == [(play.asked[0].name, play.asked[0].unit)]
+
+
+def test_a_figure_that_the_network_does_not_know_is_missing_and_the_others_stay(play: Play) -> None:
+    receipt = publish(play, HELLO)
+    play.pass_time(timedelta(days=1))
+    unknown = Asked("never_heard_of", UnitKind.PEOPLE)
+
+    figures = play.channel.figures([receipt], [unknown, *play.asked]).by_post[receipt.remote_id]
+
+    assert (figures[0].value, bool(figures[0].missing)) == (None, True)
+    assert figures[1:] == play.channel.figures([receipt], play.asked).by_post[receipt.remote_id]
+
+
 def test_figures_of_no_post_are_none(play: Play) -> None:
-    assert play.channel.figures([]).by_post == {}
+    assert play.channel.figures([], play.asked).by_post == {}
+
+
+def test_figures_of_a_page_are_told_for_every_day_or_said_to_be_missing(play: Play) -> None:
+    publish(play, HELLO)
+    play.pass_time(timedelta(days=4))
+    until = play.now().date() - timedelta(days=1)
+    days = [until - timedelta(days=2), until - timedelta(days=1), until]
+
+    told = play.channel.page_figures(play.asked_of_page, days[0], until)
+
+    wanted = {(one.name, one.period, day) for one in play.asked_of_page for day in days_of(one, days, play)}
+    assert {(figure.metric, figure.period, figure.day) for figure in told} == wanted
+    assert [figure for figure in told if (figure.value is None) != (figure.missing is not None)] == []
+
+
+def days_of(asked: AskedOfPage, days: list[date], play: Play) -> list[date]:
+    """The days that a figure of a page is told for: those asked for, or today."""
+    return [play.now().date()] if asked.period == "moment" else days
+
+
+def test_of_a_page_of_which_nothing_is_asked_nothing_is_told(play: Play) -> None:
+    assert play.channel.page_figures([], NOON.date(), NOON.date()) == []
 
 
 def test_while_there_is_room_nobody_is_asked_to_wait(play: Play) -> None:

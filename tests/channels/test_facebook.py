@@ -8,7 +8,7 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,6 +16,8 @@ import pytest
 from channels import facebook_reading
 from channels.base import (
     FREE,
+    Asked,
+    AskedOfPage,
     Blocked,
     Breadth,
     ChannelError,
@@ -25,6 +27,7 @@ from channels.base import (
     Light,
     Message,
     Pace,
+    PageFigure,
     Picture,
     Prepared,
     Receipt,
@@ -41,6 +44,7 @@ from channels.facebook_calls import CODES, EITHER, _said, meaning
 from channels.sandbox import faults
 from channels.sandbox.faults import Fault, graph_error, named
 from tests.channels.facebook_stage import BRETAGNE, NOON, PAGE_ID, PNG, SECRET, PageStage
+from tests.channels.factories import OF_FACEBOOK
 
 LINK = "https://ij.example/l/k7"
 HELLO = Message("Portes ouvertes au lycée", key="k7", link=LINK)
@@ -959,10 +963,10 @@ NAMES = ("post_total_media_view_unique", "post_media_view", "post_clicks", "post
 def test_figures_carry_facebooks_names_and_grow(page: PageStage) -> None:
     receipt = page.publish(HELLO)
     page.pass_time(timedelta(hours=1))
-    early = page.channel.figures([receipt]).by_post[receipt.remote_id]
+    early = page.channel.figures([receipt], OF_FACEBOOK).by_post[receipt.remote_id]
     page.pass_time(timedelta(days=3))
 
-    late = page.channel.figures([receipt]).by_post[receipt.remote_id]
+    late = page.channel.figures([receipt], OF_FACEBOOK).by_post[receipt.remote_id]
 
     assert tuple(figure.metric for figure in late) == NAMES
     kinds = [UnitKind.PEOPLE, UnitKind.VIEWS, UnitKind.CLICKS, UnitKind.REACTIONS]
@@ -974,7 +978,7 @@ def test_all_figures_are_asked_for_in_one_call(page: PageStage) -> None:
     receipt = page.publish(HELLO)
     page.sandbox.calls.clear()
 
-    page.channel.figures([receipt])
+    page.channel.figures([receipt], OF_FACEBOOK)
 
     assert len(page.sandbox.calls) == 1
 
@@ -982,7 +986,7 @@ def test_all_figures_are_asked_for_in_one_call(page: PageStage) -> None:
 def test_a_new_post_has_zeros_that_are_meant(page: PageStage) -> None:
     receipt = page.publish(HELLO)
 
-    figures = page.channel.figures([receipt]).by_post[receipt.remote_id]
+    figures = page.channel.figures([receipt], OF_FACEBOOK).by_post[receipt.remote_id]
 
     assert [(figure.value, figure.missing) for figure in figures] == [(0, None)] * 4
 
@@ -991,30 +995,44 @@ def test_missing_figures_are_never_zero(page: PageStage) -> None:
     receipt = page.publish(HELLO)
     page.play(named("empty_insights"))
 
-    figures = page.channel.figures([receipt]).by_post[receipt.remote_id]
+    figures = page.channel.figures([receipt], OF_FACEBOOK).by_post[receipt.remote_id]
 
     assert [(figure.value, figure.missing) for figure in figures] == [(None, "not available")] * 4
 
 
 def test_one_bad_metric_does_not_hide_the_others(page: PageStage) -> None:
-    metrics = (("post_impressions_unique", UnitKind.PEOPLE), ("post_clicks", UnitKind.CLICKS))
-    channel = page.another(metrics=metrics)
+    asked = [Asked("post_impressions_unique", UnitKind.PEOPLE), Asked("post_clicks", UnitKind.CLICKS)]
     receipt = page.publish(HELLO)
 
-    figures = channel.figures([receipt]).by_post[receipt.remote_id]
+    figures = page.channel.figures([receipt], asked).by_post[receipt.remote_id]
 
     assert list(figures) == [
-        Figure("post_impressions_unique", UnitKind.PEOPLE, None, "not available"),
+        Figure("post_impressions_unique", UnitKind.PEOPLE, None, "retired by the network"),
         Figure("post_clicks", UnitKind.CLICKS, 0),
     ]
-    channel.close()
+
+
+def test_a_call_that_names_no_metric_for_facebook_says_nothing_of_why(page: PageStage) -> None:
+    receipt = page.publish(HELLO)
+    page.play(graph_error(3001, path="/insights$"))
+
+    figures = page.channel.figures([receipt], OF_FACEBOOK[:1]).by_post[receipt.remote_id]
+
+    assert [figure.missing for figure in figures] == ["not available"]
+
+
+def test_of_nothing_that_is_asked_no_call_is_made(page: PageStage) -> None:
+    receipt = page.publish(HELLO)
+    page.sandbox.calls.clear()
+
+    assert (page.channel.figures([receipt], []).by_post, list(page.sandbox.calls)) == ({}, [])
 
 
 def test_an_audience_that_is_too_small_has_no_figures_and_the_account_goes_on(page: PageStage) -> None:
     receipt = page.publish(HELLO)
     page.play(graph_error(200, path="/insights$"))
 
-    figures = page.channel.figures([receipt]).by_post[receipt.remote_id]
+    figures = page.channel.figures([receipt], OF_FACEBOOK).by_post[receipt.remote_id]
 
     assert [figure.value for figure in figures] == [None] * 4
 
@@ -1024,16 +1042,16 @@ def test_a_deleted_post_has_no_figures_at_all(page: PageStage) -> None:
     gone = page.publish(replace(HELLO, text="autre", key="k8", link=None))
     page.channel.remove(gone)
 
-    assert list(page.channel.figures([gone, kept]).by_post) == [kept.remote_id]
+    assert list(page.channel.figures([gone, kept], OF_FACEBOOK).by_post) == [kept.remote_id]
 
 
-@pytest.mark.parametrize("value", [None, True, "12", [1], 1.5])
+@pytest.mark.parametrize("value", [None, True, "12", [1], 1.5, 2**31, {"like": 2**31}])
 def test_a_value_that_is_no_whole_number_is_missing(page: PageStage, value: Any) -> None:
     receipt = page.publish(HELLO)
     entry = {"name": "post_clicks", "period": "lifetime", "values": [{"value": value}]}
     page.play(faults.answer({"data": [entry]}, status=200, path="/insights$"))
 
-    figures = page.channel.figures([receipt]).by_post[receipt.remote_id]
+    figures = page.channel.figures([receipt], OF_FACEBOOK).by_post[receipt.remote_id]
 
     assert [figure.value for figure in figures] == [None] * 4
 
@@ -1042,21 +1060,21 @@ def test_an_expired_token_is_no_missing_figure(page: PageStage) -> None:
     receipt = page.publish(HELLO)
     page.sandbox.graph.tokens.end_token(page.token, 463)
 
-    assert isinstance(mistake(lambda: page.channel.figures([receipt])), Unauthorized)
+    assert isinstance(mistake(lambda: page.channel.figures([receipt], OF_FACEBOOK)), Unauthorized)
 
 
 def test_figures_of_another_refusal_are_an_error(page: PageStage) -> None:
     receipt = page.publish(HELLO)
     page.play(graph_error(803, path="/insights$"))
 
-    assert isinstance(mistake(lambda: page.channel.figures([receipt])), Refused)
+    assert isinstance(mistake(lambda: page.channel.figures([receipt], OF_FACEBOOK)), Refused)
 
 
 def test_a_post_that_goes_while_it_is_counted_has_no_figures(page: PageStage) -> None:
     receipt = page.publish(HELLO)
     page.play(graph_error(100, path="/insights$"), graph_error(100, 33, path="/insights$"))
 
-    assert page.channel.figures([receipt]).by_post == {}
+    assert page.channel.figures([receipt], OF_FACEBOOK).by_post == {}
 
 
 @pytest.mark.parametrize("values", [None, [], [None], {}])
@@ -1065,7 +1083,7 @@ def test_a_metric_without_values_is_missing(page: PageStage, values: Any) -> Non
     entry = {"name": "post_clicks", "period": "lifetime", "values": values}
     page.play(faults.answer({"data": [entry]}, status=200, path="/insights$"))
 
-    figures = page.channel.figures([receipt]).by_post[receipt.remote_id]
+    figures = page.channel.figures([receipt], OF_FACEBOOK).by_post[receipt.remote_id]
 
     assert [figure.value for figure in figures] == [None] * 4
 
@@ -1074,7 +1092,125 @@ def test_a_limit_while_counting_is_told(page: PageStage) -> None:
     receipt = page.publish(HELLO)
     page.play(graph_error(80001, path="/insights$"))
 
-    assert isinstance(mistake(lambda: page.channel.figures([receipt])), Throttled)
+    assert isinstance(mistake(lambda: page.channel.figures([receipt], OF_FACEBOOK)), Throttled)
+
+
+# --- Figures of the page ----------------------------------------------------------------------------------
+
+FOLLOWS = AskedOfPage("page_follows", UnitKind.PEOPLE, "day")
+CITIES = AskedOfPage("page_follows_city", UnitKind.PEOPLE, "day")
+REACHED = AskedOfPage("page_total_media_view_unique", UnitKind.PEOPLE, "week")
+
+
+def on(month: int, day: int) -> date:
+    return date(2026, month, day)
+
+
+@pytest.mark.parametrize(
+    ("now", "first", "last"),
+    [
+        (NOON, on(10, 30), on(11, 1)),  # clocks in California went back on the first of November
+        (datetime(2026, 3, 12, 12, tzinfo=UTC), on(3, 6), on(3, 10)),  # and forward on the eighth of March
+        (datetime(2026, 7, 12, 8, tzinfo=UTC), on(7, 11), on(7, 11)),
+    ],
+)
+def test_the_days_of_a_page_are_those_of_california(page: PageStage, now: datetime, first: date, last: date) -> None:
+    page.sandbox.clock.set(now)
+
+    told = page.channel.page_figures([FOLLOWS], first, last)
+
+    days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
+    assert told == [PageFigure("page_follows", UnitKind.PEOPLE, "day", day, 5000) for day in days]
+
+
+def test_followers_are_told_by_city(page: PageStage) -> None:
+    told = page.channel.page_figures([CITIES], on(11, 1), on(11, 1))
+
+    assert {figure.dimension for figure in told} >= {"Rennes", "Pointe-à-Pitre"}
+    assert all(figure.value and figure.missing is None for figure in told)
+
+
+def test_each_period_is_asked_for_in_one_call(page: PageStage) -> None:
+    page.sandbox.calls.clear()
+
+    told = page.channel.page_figures([FOLLOWS, REACHED, CITIES], on(11, 1), on(11, 1))
+
+    assert {(figure.metric, figure.period) for figure in told} == {
+        ("page_follows", "day"), ("page_follows_city", "day"), ("page_total_media_view_unique", "week"),
+    }  # fmt: skip
+    assert len(page.sandbox.calls) == 2
+
+
+@pytest.mark.parametrize(("days", "calls"), [(90, 1), (91, 2), (200, 3)])
+def test_no_window_is_longer_than_ninety_days(page: PageStage, days: int, calls: int) -> None:
+    page.sandbox.calls.clear()
+    first = on(11, 1) - timedelta(days=days - 1)
+
+    told = page.channel.page_figures([FOLLOWS], first, on(11, 1))
+
+    assert [figure.day for figure in told] == [first + timedelta(days=number) for number in range(days)]
+    assert {figure.value for figure in told} == {5000}
+    assert len(page.sandbox.calls) == calls
+
+
+def test_a_day_that_has_not_ended_there_is_missing(page: PageStage) -> None:
+    told = page.channel.page_figures([FOLLOWS], on(11, 1), on(11, 2))
+
+    assert [(figure.value, figure.missing) for figure in told] == [(5000, None), (None, "not available")]
+
+
+def test_a_page_of_few_people_tells_nothing_and_no_zero(page: PageStage) -> None:
+    page.sandbox.graph.create_page("111", "Académie de Rennes", followers=99)
+
+    told = page.channel.page_figures([FOLLOWS, CITIES], on(11, 1), on(11, 1))
+
+    assert [(figure.value, figure.missing) for figure in told] == [(None, "not available")] * 2
+
+
+def test_a_page_figure_that_was_retired_leaves_the_others(page: PageStage) -> None:
+    page.sandbox.graph.retire(["page_follows"])
+
+    told = page.channel.page_figures([FOLLOWS, REACHED], on(11, 1), on(11, 1))
+    both = page.channel.page_figures([CITIES, FOLLOWS], on(11, 1), on(11, 1))
+
+    assert (told[0].value, told[0].missing) == (None, "retired by the network")
+    assert told[1].value is not None
+    assert both[0].value
+    assert both[-1] == told[0]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        None,
+        [],
+        [None],
+        [{"value": 7}],
+        [{"value": 7, "end_time": "soon"}],
+        [{"value": {}, "end_time": "2026-11-02T08:00:00+0000"}],
+        [{"value": True, "end_time": "2026-11-02T08:00:00+0000"}],
+        [{"value": 7, "end_time": "2025-11-02T08:00:00+0000"}],
+    ],
+)
+def test_a_value_of_a_page_that_says_nothing_of_that_day_is_missing(page: PageStage, values: Any) -> None:
+    entry = {"name": "page_follows", "period": "day", "values": values}
+    page.play(faults.answer({"data": [entry]}, status=200, path="/insights$"))
+
+    told = page.channel.page_figures([FOLLOWS], on(11, 1), on(11, 1))
+
+    assert [(figure.value, figure.missing) for figure in told] == [(None, "not available")]
+
+
+def test_an_expired_token_is_no_missing_figure_of_a_page(page: PageStage) -> None:
+    page.sandbox.graph.tokens.end_token(page.token, 463)
+
+    assert isinstance(mistake(lambda: page.channel.page_figures([FOLLOWS], on(11, 1), on(11, 1))), Unauthorized)
+
+
+def test_a_page_that_is_gone_is_an_error(page: PageStage) -> None:
+    page.play(graph_error(100, 33, path="/insights$"))
+
+    assert isinstance(mistake(lambda: page.channel.page_figures([FOLLOWS], on(11, 1), on(11, 1))), Refused)
 
 
 # --- How it is ----------------------------------------------------------------------------------------

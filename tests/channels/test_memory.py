@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 
 from channels.base import (
+    Asked,
+    AskedOfPage,
     Deadline,
     Figure,
     Message,
+    PageFigure,
     Picture,
     Refused,
     Targeting,
@@ -21,6 +24,7 @@ from channels.base import (
 from channels.memory import MemoryChannel, MemoryRules
 
 HELLO = Message("Bonjour", key="k1")
+PEOPLE = [Asked("people", UnitKind.PEOPLE), Asked("views", UnitKind.VIEWS)]
 SOON = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -64,15 +68,43 @@ def test_a_planned_error_waits_for_its_call() -> None:
 def test_people_are_only_told_when_given() -> None:
     channel = MemoryChannel()
     receipt = channel.publish(channel.prepare(HELLO), Deadline.after(5))
-    assert channel.figures([receipt]).by_post[receipt.remote_id] == [
+    assert channel.figures([receipt], PEOPLE).by_post[receipt.remote_id] == [
         Figure("people", UnitKind.PEOPLE, None, "not available")
     ]
 
     channel.people[receipt.remote_id] = 12
 
-    assert channel.figures([receipt]).by_post[receipt.remote_id] == [Figure("people", UnitKind.PEOPLE, 12)]
+    assert channel.figures([receipt], PEOPLE).by_post[receipt.remote_id] == [Figure("people", UnitKind.PEOPLE, 12)]
     channel.remove(receipt)
-    assert channel.figures([receipt]).by_post == {}
+    assert channel.figures([receipt], PEOPLE).by_post == {}
+
+
+def test_other_figures_are_told_once_they_are_given() -> None:
+    channel = MemoryChannel()
+    receipt = channel.publish(channel.prepare(HELLO), Deadline.after(5))
+    channel.counts[receipt.remote_id] = {"people": 3, "views": 7}
+
+    told = channel.figures([receipt], PEOPLE).by_post[receipt.remote_id]
+
+    assert told == [Figure("people", UnitKind.PEOPLE, 3), Figure("views", UnitKind.VIEWS, 7)]
+
+
+def test_figures_of_the_page_are_told_by_day() -> None:
+    channel = MemoryChannel(now=lambda: datetime(2026, 11, 2, 9, tzinfo=UTC))
+    first, last, today = (date(2026, 10, 31), date(2026, 11, 1), date(2026, 11, 2))
+    channel.page = {("follows", first): 40, ("followers", today): 41}
+
+    told = channel.page_figures(
+        [AskedOfPage("follows", UnitKind.PEOPLE, "day"), AskedOfPage("followers", UnitKind.PEOPLE, "moment")],
+        first,
+        last,
+    )
+
+    assert told == [
+        PageFigure("follows", UnitKind.PEOPLE, "day", first, 40),
+        PageFigure("follows", UnitKind.PEOPLE, "day", last, None, "not available"),
+        PageFigure("followers", UnitKind.PEOPLE, "moment", today, 41),
+    ]
 
 
 def test_a_draft_that_is_gone_is_tried_again() -> None:

@@ -33,6 +33,8 @@ FACEBOOK: Final = (
     "24 h photos",
     "cursor paging",
     "insights with removed metrics refused",
+    "metrics that are retired on demand",
+    "insights of a page, by the days of California, and by city",
     "usage headers on demand",
     "delay",
     "hang-up after accepting a POST, post kept",
@@ -73,6 +75,7 @@ X: Final = (
     "both vocabularies, in the fields parameter",
     "snowflake ids",
     "metrics that grow with time",
+    "followers of one's own account",
     "503 before creating",
     "503 after creating",
     "hang before creating",
@@ -300,6 +303,26 @@ def _removed_metrics(web: Web) -> None:
     for gone in ("post_impressions", "post_impressions_unique"):
         assert web.error(web.graph("GET", f"{made}/insights", metric=gone))[0] == 100
     assert web.graph("GET", f"{made}/insights", metric="post_total_media_view_unique").ok
+
+
+@shows("metrics that are retired on demand")
+def _retired_metrics(web: Web) -> None:
+    made = web.graph("POST", "111/feed", message="Bonjour").json()["id"]
+    web.admin("POST", "facebook/retired", {"metrics": ["post_clicks"]})
+    assert web.error(web.graph("GET", f"{made}/insights", metric="post_clicks"))[0] == 100
+    assert web.graph("GET", f"{made}/insights", metric="post_media_view").ok
+    web.admin("POST", "facebook/retired", {"metrics": []})
+    assert web.graph("GET", f"{made}/insights", metric="post_clicks").ok
+
+
+@shows("insights of a page, by the days of California, and by city")
+def _page_insights(web: Web) -> None:
+    since = int((NOON - timedelta(days=2)).timestamp())
+    told = web.graph("GET", "111/insights", metric="page_follows,page_follows_city", period="day", since=since).json()
+    ends = [[value["end_time"] for value in entry["values"]] for entry in told["data"]]
+    # On the first of November, clocks in California went back.
+    assert ends == [["2026-11-01T07:00:00+0000", "2026-11-02T08:00:00+0000"]] * 2
+    assert told["data"][1]["values"][0]["value"].keys() > {"Rennes"}
 
 
 @shows("usage headers on demand")
@@ -598,6 +621,15 @@ def unavailable(web: Web, name: str, *, posted: bool) -> None:
     answer = web.say()
     assert (answer.status_code, answer.json()["title"]) == (503, "Service Unavailable")
     assert web.tweets() == (["Bonjour"] if posted else [])
+
+
+@shows("followers of one's own account")
+def _followers(web: Web) -> None:
+    web.change(followers=1234)
+    plain = web.x("GET", "/2/users/me").json()["data"]
+    told = web.x("GET", "/2/users/me?user.fields=public_metrics").json()["data"]
+    assert "public_metrics" not in plain
+    assert told["public_metrics"]["followers_count"] == 1234
 
 
 @shows("503 before creating")

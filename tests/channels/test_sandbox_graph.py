@@ -519,6 +519,27 @@ def test_a_page_has_figures_by_day_that_end_the_morning_after(facebook: Facebook
     assert sum(value["value"] for value in entry["values"]) > 0
 
 
+def test_a_day_of_a_page_ends_at_midnight_in_california_in_summer_too(facebook: Facebook) -> None:
+    facebook.clock.set(datetime(2026, 7, 3, 12, tzinfo=UTC))
+    window = {"since": int(datetime(2026, 7, 1, 7, tzinfo=UTC).timestamp())}
+
+    (entry,) = facebook.well("GET", "111/insights", metric="page_follows_city", period="day", **window)["data"]
+
+    assert [value["end_time"] for value in entry["values"]] == [f"2026-07-0{day}T07:00:00+0000" for day in (2, 3)]
+    assert set(entry["values"][0]["value"]) > {"Rennes"}
+
+
+def test_a_metric_that_is_retired_is_refused_by_name(facebook: Facebook) -> None:
+    post_id = facebook.post(message="x")
+    facebook.network.retire(["post_clicks"])
+
+    refused = facebook.refused("GET", f"{post_id}/insights", metric="post_clicks,post_media_view")
+    facebook.network.retire([])
+
+    assert refused == (100, None)
+    assert facebook.well("GET", f"{post_id}/insights", metric="post_clicks")["data"]
+
+
 @pytest.mark.parametrize("params", [{"period": "year"}, {"since": "0", "until": "99999999"}, {"since": "monday"}])
 def test_a_window_that_is_wrong_is_refused(facebook: Facebook, params: dict[str, str]) -> None:
     assert facebook.refused("GET", "111/insights", metric="page_media_view", **params) == (100, None)
@@ -620,6 +641,7 @@ def test_everything_behind_the_scenes_can_be_done_over_http(sandbox: Sandbox, ht
     assert http.post(f"{admin}/facebook/tokens/expire", json={"token": "T5"}).json() == {"done": True}
     assert http.get(f"{sandbox.url}/v26.0/me?access_token=T5").json()["error"]["error_subcode"] == 463
     assert http.post(f"{admin}/facebook/tokens/end", json={"token": "U1"}).json() == {"done": True}
+    assert http.post(f"{admin}/facebook/retired", json={"metrics": ["post_clicks"]}).json() == {"done": True}
     assert http.get(f"{sandbox.url}/v26.0/me?access_token=U1").json()["error"]["error_subcode"] == 460
 
 

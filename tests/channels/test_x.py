@@ -18,6 +18,8 @@ from hypothesis import strategies as st
 
 from channels import x_errors, x_reading
 from channels.base import (
+    Asked,
+    AskedOfPage,
     Breadth,
     ChannelError,
     Deadline,
@@ -26,6 +28,7 @@ from channels.base import (
     Light,
     Message,
     Pace,
+    PageFigure,
     Picture,
     Prepared,
     Problem,
@@ -40,6 +43,7 @@ from channels.base import (
 )
 from channels.sandbox import faults, x_posts
 from channels.x import XAccount, XRules
+from tests.channels.factories import OF_A_PROFILE, OF_X
 from tests.channels.x_stage import KEYS, NOON, PLAIN, PNG, Stage
 from tests.channels.x_stage import stage as on_stage
 
@@ -338,7 +342,7 @@ def test_every_refusal_of_a_reading_is_of_the_same_class(
     stage.sandbox.faults.add(answered(status, body))
 
     with pytest.raises(ChannelError) as caught:
-        stage.channel.figures([Receipt("1")])
+        stage.channel.figures([Receipt("1")], OF_X)
 
     assert (type(caught.value), caught.value.code) == (becomes, code)
 
@@ -803,7 +807,7 @@ def test_figures_come_in_both_vocabularies(stage: Stage, vocabulary: str) -> Non
     receipt = stage.publish(HELLO)
     stage.sandbox.clock.set(NOON + timedelta(days=2))
 
-    found = stage.channel.figures([receipt]).by_post[receipt.remote_id]
+    found = stage.channel.figures([receipt], OF_X).by_post[receipt.remote_id]
 
     assert [(figure.metric, figure.unit) for figure in found] == [
         ("impression_count", UnitKind.IMPRESSIONS),
@@ -820,22 +824,89 @@ def test_figures_come_in_both_vocabularies(stage: Stage, vocabulary: str) -> Non
 def test_figures_of_many_posts_come_by_the_hundred(stage: Stage) -> None:
     receipts = [Receipt(stage.network.say(stage.account["id"], f"Annonce {turn}")["id"]) for turn in range(150)]
 
-    found = stage.channel.figures([*receipts, receipts[0]])
+    found = stage.channel.figures([*receipts, receipts[0]], OF_X)
 
     assert list(found.by_post) == [receipt.remote_id for receipt in receipts]
     assert len(stage.sandbox.calls) >= 4
 
 
 def test_no_posts_cost_no_call(stage: Stage) -> None:
-    assert stage.channel.figures([]).by_post == {}
+    assert stage.channel.figures([], OF_X).by_post == {}
     assert list(stage.sandbox.calls) == []
+
+
+def test_of_nothing_that_is_asked_no_call_is_made(stage: Stage) -> None:
+    assert stage.channel.figures([Receipt("4194304")], []).by_post == {}
+    assert list(stage.sandbox.calls) == []
+
+
+def test_where_no_figure_of_the_author_is_asked_for_one_call_is_enough(stage: Stage) -> None:
+    receipt = stage.publish(HELLO)
+    stage.sandbox.calls.clear()
+
+    found = stage.channel.figures([receipt], OF_X[:2]).by_post[receipt.remote_id]
+
+    assert [figure.metric for figure in found] == ["impression_count", "like_count"]
+    assert len(stage.sandbox.calls) == 1
+
+
+def test_a_figure_may_be_asked_for_by_its_name_in_the_other_vocabulary(stage: Stage) -> None:
+    stage.network.set_habits(vocabulary="post")
+    stage.change(followers=100_000)
+    receipt = stage.publish(HELLO)
+    stage.sandbox.clock.set(NOON + timedelta(days=2))
+
+    found = stage.channel.figures([receipt], [Asked("retweet_count", UnitKind.REACTIONS)]).by_post[receipt.remote_id]
+
+    assert found[0].value
+
+
+@pytest.mark.parametrize("vocabulary", ["tweet", "post"])
+def test_followers_are_those_of_this_moment(stage: Stage, vocabulary: str) -> None:
+    stage.network.set_habits(vocabulary=vocabulary)
+    stage.change(followers=1234)
+    asked = [*OF_A_PROFILE, AskedOfPage("post_count", UnitKind.VIEWS, "moment")]
+    stage.sandbox.calls.clear()
+
+    told = stage.channel.page_figures(asked, NOON.date() - timedelta(days=9), NOON.date() - timedelta(days=1))
+
+    assert told == [
+        PageFigure("followers_count", UnitKind.PEOPLE, "moment", NOON.date(), 1234),
+        PageFigure("post_count", UnitKind.VIEWS, "moment", NOON.date(), 0),
+    ]
+    assert len(stage.sandbox.calls) == 1
+
+
+def test_of_days_that_have_passed_nothing_is_asked_and_nothing_paid(stage: Stage) -> None:
+    by_day = [AskedOfPage("followers_count", UnitKind.PEOPLE, "day")]
+
+    assert stage.channel.page_figures(by_day, NOON.date(), NOON.date()) == []
+    assert list(stage.sandbox.calls) == []
+
+
+@pytest.mark.parametrize(
+    "data", [None, {}, {"id": "7", "public_metrics": {"followers_count": 3}}, {"public_metrics": []}]
+)
+def test_followers_of_an_answer_that_is_not_about_us_are_missing(stage: Stage, data: Any) -> None:
+    stage.sandbox.faults.add(faults.answer({"data": data}, status=200))
+
+    [told] = stage.channel.page_figures(OF_A_PROFILE, NOON.date(), NOON.date())
+
+    assert (told.value, told.missing) == (None, "not given")
+
+
+def test_followers_that_cannot_be_read_are_an_error(stage: Stage) -> None:
+    stage.sandbox.faults.add(faults.named("too_many"))
+
+    with pytest.raises(Throttled):
+        stage.channel.page_figures(OF_A_PROFILE, NOON.date(), NOON.date())
 
 
 def test_a_post_that_is_gone_has_figures_without_values(stage: Stage) -> None:
     gone, stands = stage.publish(HELLO), stage.publish(replace(HELLO, text="Encore"))
     stage.channel.remove(gone)
 
-    found = stage.channel.figures([gone, stands]).by_post
+    found = stage.channel.figures([gone, stands], OF_X).by_post
 
     assert reasons(found[gone.remote_id]) == {"resource-not-found"}
     assert values(found[stands.remote_id])["impression_count"] == 0
@@ -846,7 +917,7 @@ def test_after_thirty_days_clicks_are_not_asked_for(stage: Stage) -> None:
     stage.sandbox.clock.set(NOON + timedelta(days=31))
     stage.sandbox.calls.clear()
 
-    found = stage.channel.figures([receipt]).by_post[receipt.remote_id]
+    found = stage.channel.figures([receipt], OF_X).by_post[receipt.remote_id]
 
     assert found[-1] == Figure("url_link_clicks", UnitKind.CLICKS, None, "older than 30 days")
     assert values(found)["impression_count"]
@@ -859,7 +930,7 @@ def test_one_refused_private_figure_leaves_the_others(stage: Stage) -> None:
     ours = stage.publish(HELLO)
     stage.sandbox.clock.set(NOON + timedelta(days=2))
 
-    found = stage.channel.figures([foreign, ours]).by_post
+    found = stage.channel.figures([foreign, ours], OF_X).by_post
 
     assert found[foreign.remote_id][-1].missing == "not-authorized-for-field"
     assert values(found[foreign.remote_id])["impression_count"]
@@ -872,7 +943,7 @@ def test_a_dead_private_call_leaves_the_public_figures(stage: Stage, fault: str)
     stage.sandbox.clock.set(LATER)
     stage.sandbox.faults.add(faults.named(fault, contains="non_public_metrics"))
 
-    found = stage.channel.figures([receipt]).by_post[receipt.remote_id]
+    found = stage.channel.figures([receipt], OF_X).by_post[receipt.remote_id]
 
     assert values(found)["impression_count"] is not None
     assert (found[-1].value, bool(found[-1].missing)) == (None, True)
@@ -882,7 +953,7 @@ def test_a_dead_second_batch_leaves_the_first(stage: Stage) -> None:
     receipts = [Receipt(stage.network.say(stage.account["id"], f"Annonce {turn}")["id"]) for turn in range(101)]
     stage.sandbox.faults.add(faults.html(503, contains=f"ids={receipts[100].remote_id}"))
 
-    found = stage.channel.figures(receipts)
+    found = stage.channel.figures(receipts, OF_X)
 
     assert list(found.by_post) == [receipt.remote_id for receipt in receipts[:100]]
 
@@ -894,8 +965,8 @@ def test_the_new_name_of_the_fields_is_tried_once(stage: Stage, way: str) -> Non
     stage.network.set_habits(**{way: "tweet.fields"})
     stage.sandbox.calls.clear()
 
-    first = stage.channel.figures([receipt]).by_post[receipt.remote_id]
-    again = stage.channel.figures([receipt]).by_post[receipt.remote_id]
+    first = stage.channel.figures([receipt], OF_X).by_post[receipt.remote_id]
+    again = stage.channel.figures([receipt], OF_X).by_post[receipt.remote_id]
 
     assert values(first) == values(again)
     assert None not in values(first).values()
@@ -906,7 +977,7 @@ def test_the_new_name_is_also_tried_beside_a_post_that_is_gone(stage: Stage) -> 
     receipt = stage.publish(HELLO)
     stage.network.set_habits(ignores_fields="tweet.fields")
 
-    found = stage.channel.figures([receipt, Receipt("4194304")]).by_post
+    found = stage.channel.figures([receipt, Receipt("4194304")], OF_X).by_post
 
     assert None not in values(found[receipt.remote_id]).values()
     assert reasons(found["4194304"]) == {"resource-not-found"}
@@ -922,7 +993,7 @@ def test_reading_back_also_tries_the_new_name(stage: Stage) -> None:
 def test_a_post_that_x_does_not_speak_of_is_absent(stage: Stage) -> None:
     stage.sandbox.faults.add(faults.answer({"meta": {"result_count": 0}}, status=200))
 
-    assert stage.channel.figures([Receipt("4194304")]).by_post == {}
+    assert stage.channel.figures([Receipt("4194304")], OF_X).by_post == {}
 
 
 def test_a_refusal_among_figures_is_told_by_its_post_and_the_last_part_of_its_kind() -> None:

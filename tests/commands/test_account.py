@@ -391,3 +391,14 @@ def test_a_choice_that_does_not_exist_is_refused_with_those_that_do(relais, sand
     ran = relais("account", "option", "x:FR", typed)
 
     assert (ran.code, sentence in ran.err) == (2, True)
+
+
+def test_what_was_read_for_figures_this_month_is_told(relais, sandbox, tmp_path):
+    add_x(relais, sandbox, tmp_path)
+
+    [x] = [one for one in told(relais, "list") if one["network"] == "x"]
+    [portal] = [one for one in told(relais, "list") if one["network"] == "portal"]
+
+    assert (x["month_reads"], x["month_reads_usd"]) == (0, "0.000")
+    assert "month_reads" not in portal
+    assert "0 (0.00 US dollars)" in " ".join(relais("account", "list").out.split())

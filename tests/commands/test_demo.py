@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import socket
+import sqlite3
 import stat
 import subprocess
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,9 @@ from typing import Any
 import httpx
 import pytest
 
+from hub.commands.operator import figures
+from hub.settings import read_settings
+from hub.wiring import wire
 from tests.commands.processes import RELAIS, running
 
 pytestmark = pytest.mark.xdist_group("demo")
@@ -154,3 +159,25 @@ def test_a_port_in_use_is_told_before_anything_is_played(tmp_path: Path) -> None
     assert (code, process.out) == (2, [])
     assert process.err == [f"Port {port} is in use. Stop what listens there, or choose another one with --port.\n"]
     assert not (tmp_path / "country").exists()
+
+
+def test_every_territory_has_an_invented_population_that_says_so(played: Played) -> None:
+    with closing(sqlite3.connect(played.home / "relais.db")) as database:
+        rows = database.execute("SELECT territory_code, cohort, number, source FROM population").fetchall()
+
+    assert {cohort: len({row[0] for row in rows if row[1] == cohort}) for cohort in ("young", "leavers")} == {
+        "young": 34,
+        "leavers": 34,
+    }
+    assert all(number > 0 and "inventé" in source for _code, _cohort, number, source in rows)
+
+
+def test_its_reports_tell_what_was_read(played: Played) -> None:
+    hub = wire(read_settings(home=played.home, facebook_api_url="http://127.0.0.1:9", x_api_url="http://127.0.0.1:9"))
+    try:
+        proof = figures.compare(hub.engine)
+    finally:
+        hub.engine.dispose()
+
+    assert proof.samples > 0
+    assert proof.differing == []

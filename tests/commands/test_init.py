@@ -37,6 +37,7 @@ def test_init_makes_everything_and_the_second_time_changes_nothing(relais, addre
         f"The database {address or home / 'relais.db'} was brought to this version.",
         f"The secret key is in {home / 'relais.key'}: keep a copy apart from the backups of the database.",
         "Reference data: 35123 territories, of which 34963 communes; 6309 postcodes (105669 rows added, 0 changed).",
+        "Metrics: 22 rows were added or changed.",
         "The portal account was made: approved posts can appear there.",
         "Next: “relais user add” makes the first administrator, “relais serve” starts Relais.",
     ]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import NoReturn, Protocol, TypeVar
 
 from channels import (
     FREE,
+    Asked,
+    AskedOfPage,
     Blocked,
     Deadline,
     Figures,
@@ -19,6 +21,7 @@ from channels import (
     Message,
     Network,
     Pace,
+    PageFigure,
     Prepared,
     Receipt,
     Refused,
@@ -217,9 +220,13 @@ class TruthfulChannel:
 
         self._call("remove", take_down)
 
-    def figures(self, receipts: Sequence[Receipt]) -> Figures:
+    def figures(self, receipts: Sequence[Receipt], asked: Sequence[Asked]) -> Figures:
         """None: nobody counts here."""
         return Figures()
+
+    def page_figures(self, asked: Sequence[AskedOfPage], since: date, until: date) -> list[PageFigure]:
+        """None either."""
+        return []
 
     def check(self) -> Health:
         """All well."""

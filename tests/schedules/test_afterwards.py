@@ -124,7 +124,7 @@ def test_a_refused_token_while_reading_rests_the_account_once(room: Room) -> Non
 
 def test_a_channel_that_breaks_while_reading_figures_is_asked_again_later(room: Room) -> None:
     class Broken(MemoryChannel):
-        def figures(self, receipts: object) -> Figures:
+        def figures(self, receipts: object, asked: object) -> Figures:
             self.calls.append("figures")
             raise ZeroDivisionError
 

@@ -27,6 +27,7 @@ from hub.domain.account import AccountState
 from hub.mail import MemoryMailer, NotSent
 from hub.services import connecting, delivering, resolving
 from schedules import dispatch
+from schedules.collect import pages_due
 from schedules.mails import mail_due
 from tests.schedules.conftest import DUE, Room, wall
 
@@ -193,6 +194,19 @@ def test_taking_down_tidying_and_figures_tell_what_came_of_them(room: Room, told
         "INFO relais.collect task=collect account=N posts=N figures=N outcome=ok",
         "INFO relais.reconcile task=remove delivery=N account=N epoch=N outcome=not-sent state=sent",
         "INFO relais.reconcile task=remove delivery=N account=N epoch=N outcome=content state=sent",
+    }
+    assert WORDS not in told.text
+
+
+def test_readings_of_pages_tell_what_came_of_them(room: Room, told: pytest.LogCaptureFixture) -> None:
+    room.channel().fail_next(refused(Unreachable), call="page_figures")
+
+    pages_due(room.engine.worker)
+    room.engine.worker.finish()
+
+    assert shapes(told.records) == {
+        "INFO relais.collect task=pages account=N since=N-N-N until=N-N-N figures=N outcome=not-sent",
+        "INFO relais.collect task=pages account=N since=N-N-N until=N-N-N figures=N outcome=ok",
     }
     assert WORDS not in told.text
 

@@ -46,7 +46,9 @@ S = DeliveryState
 P = ParamSpec("P")
 T = TypeVar("T")
 
-JOB: Final[dict[str, Job]] = {job.task.value: job for job in JOBS if job.task not in {Task.COLLECT, Task.MAIL}}
+JOB: Final[dict[str, Job]] = {
+    job.task.value: job for job in JOBS if job.task not in {Task.COLLECT, Task.PAGES, Task.MAIL}
+}
 """What time knocks for here: counting figures and writing letters change no delivery."""
 
 CALM: Final = timedelta(hours=1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from channels import Figure, Figures
@@ -10,7 +10,7 @@ from channels.base import UnitKind
 from hub.database import reading, writing
 from hub.domain.account import Account
 from hub.domain.delivery import Delivery, DeliveryState
-from hub.domain.reach import Unit, first_slot
+from hub.domain.reach import SLOTS, PageFigure, Unit, first_slot
 from hub.services import measuring, rolling
 from hub.services.measuring import Reading
 from tests.services.desk import Desk
@@ -73,3 +73,31 @@ def visit(desk: Desk, delivery: Delivery, territory: str, unit: Unit, number: in
         measuring.add_visits(
             session, delivery.id, territory_code=territory, unit=unit, day=delivery.sent_at.date(), number=number
         )
+
+
+def posted(desk: Desk, on: str, people: int | None, by: str = "animator", **typed: Any) -> Delivery:
+    """A post that went out on a day at noon, and of which a network told so many people and views after a week."""
+    noon = datetime.fromisoformat(f"{on}T12:00+00:00")
+    [delivery] = sent(desk, desk.approved(by, **({"text": f"Le {on}"} | typed)), noon)
+    read(desk, delivery, noon + SLOTS[4], **{PEOPLE: people, VIEWS: people})
+    return delivery
+
+
+def tell_page(
+    desk: Desk, account: str, metric: str, day: date, value: int | None, *, period: str = "day", city: str = ""
+) -> None:
+    """A network told a figure of a page for a day."""
+    figure_of_page = PageFigure(
+        account_id=desk.stage.accounts[account],
+        metric=metric,
+        period=period,
+        dimension=city,
+        day=day,
+        unit=Unit.PEOPLE,
+        value=value,
+        missing=None if value is not None else "not available",
+        first_read_at=desk.now,
+        last_read_at=desk.now,
+    )
+    with writing(desk.stage.hub.engine) as session:
+        session.add(figure_of_page)

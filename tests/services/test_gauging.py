@@ -19,6 +19,7 @@ from hub.database import reading, writing
 from hub.domain.account import AccountNetwork, AccountState
 from hub.domain.delivery import Attempt, Delivery, DeliveryState
 from hub.domain.notice import Notice, NoticeKind
+from hub.domain.reach import ReadingCost
 from hub.mail import NotSent
 from hub.metrics import registry_for
 from hub.services import gauging, notifying
@@ -276,6 +277,19 @@ def test_what_x_costs_this_month_is_told_by_account(room: Room, tmp_path: Path) 
 
     assert november == [1, float(Decimal("0.015"))]
     assert december == [0, 0]
+
+
+def test_what_reading_on_x_costs_this_month_is_told_by_account(room: Room) -> None:
+    with writing(room.hub.engine) as session:
+        session.add(ReadingCost(account_id=room.stage.accounts["x"], day=room.clock().date(), reads=3, micros=15_000))
+    registry = registry_for(room.hub)
+    labels = {"account": str(room.stage.accounts["x"]), "network": "x"}
+
+    november = [registry.get_sample_value(f"relais_month_{what}", labels) for what in ("reads", "reads_spent_usd")]
+    room.clock.forward(days=30)
+    december = [registry.get_sample_value(f"relais_month_{what}", labels) for what in ("reads", "reads_spent_usd")]
+
+    assert (november, december) == ([3, 0.015], [0, 0])
 
 
 def test_lateness_begins_when_a_person_had_it_sent_again(room: Room) -> None:

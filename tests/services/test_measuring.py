@@ -339,6 +339,8 @@ def test_what_a_channel_says_is_what_is_kept(desk: Desk):
     [one] = due(desk, after(delivery, hours=1))
 
     with writing(desk.stage.hub.engine) as session:
-        measuring.keep_figures(session, one, channel.figures(measuring.receipts(one)), at=after(delivery, hours=1))
+        measuring.keep_figures(
+            session, one, channel.figures(measuring.receipts(one), one.asked), at=after(delivery, hours=1)
+        )
 
-    assert newest(desk, delivery) == {"people": (42, None)}
+    assert newest(desk, delivery) == {PEOPLE: (42, None)}

@@ -134,6 +134,22 @@ def test_over_several_posts_people_are_at_least_the_highest_and_views_are_summed
 
 
 @pytest.mark.parametrize(
+    ("unit", "offset", "posts"),
+    [(Unit.VIEWS, 0, [1, 2]), (Unit.CLICKS, 0, [1, 2]), (None, 0, [2, 1]), (Unit.VIEWS, 1, [2]), (None, 2, [])],
+)
+def test_one_page_comes_in_order_and_says_how_many_there_are_in_all(two_posts: Desk, unit, offset, posts):
+    with reading(two_posts.stage.hub.engine) as session:
+        frame, keys = reporting.Frame(FIRST, LAST), ("account_id", "post_id")
+        told, count = reporting.highest(
+            session, frame, unit, by=two_posts.who("analyst"), keys=keys, limit=2, offset=offset
+        )
+        whole = reporting.told(session, frame, by=two_posts.who("analyst"), keys=keys)
+
+    assert ([one.key[-1] for one in told], count) == (posts, 2)
+    assert [one for one in told if one not in whole] == []
+
+
+@pytest.mark.parametrize(
     ("order", "keys"),
     [
         (By.TERRITORY, [("A-14", "Rennes", 120)]),

@@ -11,11 +11,13 @@ from sqlmodel import Session, col, select
 from channels import Network
 from channels.x import XRules
 from hub.database import reading, writing
-from hub.domain.account import Account, AppWait
+from hub.domain.account import Account, AccountNetwork, AppWait
 from hub.domain.delivery import Attempt, AttemptKind, Delivery, DeliveryState
 from hub.domain.person import RoleKind
 from hub.domain.post import Media, PostMedia
+from hub.domain.reach import ReadingCost
 from hub.services import spending
+from hub.services.budgeting import Used
 from hub.services.rationing import Ration
 from hub.services.spending import Use
 from tests.services.desk import Desk
@@ -53,7 +55,7 @@ def sent(desk: Desk, delivery_id: int, at: datetime | None = None, state: Delive
 
 def test_an_account_that_did_nothing_has_used_nothing(desk: Desk):
     left = (Ration(timedelta(hours=24), most=50, used=0), Ration(timedelta(minutes=30), most=50, used=0))
-    assert use(desk, "x") == Use(NOVEMBER, posts=0, cost=Decimal(0), rations=left)
+    assert use(desk, "x") == Use(NOVEMBER, posts=0, cost=Decimal(0), reads_cost=Decimal(0), rations=left)
     assert use(desk, "rennes") == Use(NOVEMBER, posts=0, cost=None)
 
 
@@ -65,6 +67,19 @@ def test_posts_of_this_month_are_priced_as_before_their_approval(desk: Desk):
     told = use(desk, "x")
 
     assert (told.posts, told.cost) == (3, Decimal("0.230"))
+
+
+def test_what_was_read_this_month_is_counted_with_its_price(desk: Desk):
+    with writing(desk.stage.hub.engine) as session:
+        for day, account in ((date(2026, 10, 31), "x"), (date(2026, 11, 1), "x"), (date(2026, 11, 2), "x")):
+            session.add(ReadingCost(account_id=desk.stage.accounts[account], day=day, reads=2, micros=10_000))
+
+    told = use(desk, "x")
+
+    assert (told.reads, told.reads_cost) == (4, Decimal("0.02"))
+    with reading(desk.stage.hub.engine) as session:
+        month = spending.read_this_month(session, at=desk.now)
+    assert month == {(desk.stage.accounts["x"], AccountNetwork.X): Used(4, 20_000)}
 
 
 def test_words_of_pictures_are_priced_too(desk: Desk):

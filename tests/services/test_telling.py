@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hub.database import reading, writing
 from hub.domain.delivery import Action, DeliveryState
-from hub.services import approving, resolving, telling
+from hub.services import approving, cataloguing, resolving, telling
 from hub.services.telling import Event
 from tests.services.counting import CLICKS, PEOPLE, published, read
 from tests.services.desk import Desk
@@ -98,3 +98,18 @@ def test_a_long_story_asks_as_little_as_a_short_one(desk: Desk):
 
     assert len(told) == 23
     assert len(asked) <= 9
+
+
+def test_of_a_metric_that_was_replaced_only_the_newer_one_is_told(desk: Desk):
+    [delivery] = published(desk)
+    read(desk, delivery, post_media_view=200, newer_views=150, some_new_metric=7)
+    rows = [
+        ";".join(cataloguing.COLUMNS) + "\n",
+        "facebook;post;post_media_view;;views;yes;yes;2010-01-01;2026-06-01;;Affichages;Shown\n",
+        "facebook;post;newer_views;;views;yes;yes;2026-06-01;;post_media_view;Affichages;Shown\n",
+    ]
+    with writing(desk.stage.hub.engine) as session:
+        cataloguing.bring_in(session, rows, at=desk.now)
+        figures = telling.figures_of(session, [delivery.id or 0])
+
+    assert telling.figures_told(figures[delivery.id or 0]) == "150\u00a0views"

@@ -16,6 +16,8 @@ from hub.web.app import create_app
 from hub.web.security import form_token
 from tests.stage import Stage, build_stage, serving
 
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
+
 
 class Ask:
     """Ask as one of the people on the stage, or as nobody."""
@@ -37,8 +39,8 @@ class Ask:
         return self("POST", f"/posts/{number}/approve", who, json={"fingerprint": seen} | rest)
 
     def page(self, path: str, **headers: str) -> httpx.Response:
-        """A public page."""
-        return self.client.get(path, headers={"Accept-Language": "en"} | headers)
+        """A public page, as a reader's browser asks for it."""
+        return self.client.get(path, headers={"Accept-Language": "en", "User-Agent": FIREFOX} | headers)
 
 
 @pytest.fixture

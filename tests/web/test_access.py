@@ -42,7 +42,9 @@ TABLE: dict[tuple[str, str], tuple[object, ...]] = {
     ("POST", "/deliveries/{delivery_id}/resolve"): WHO_CHANGES,
     ("POST", "/deliveries/{delivery_id}/remove"): WHO_CHANGES,
     ("GET", "/reach/report"): EVERYBODY,
+    ("GET", "/reach/trend"): EVERYBODY,
     ("GET", "/reach/export"): EVERYBODY,
+    ("GET", "/reach/print"): EVERYBODY,
     ("DELETE", "/tokens/current"): EVERYBODY,
 }
 """The post is the animator's, for a part of A-14; the stranger is animator of another académie."""

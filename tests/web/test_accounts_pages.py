@@ -23,6 +23,7 @@ from hub.domain.account import Account, AccountNetwork, AccountState
 from hub.domain.audit import AuditEntry
 from hub.domain.consent import Consent
 from hub.domain.delivery import Delivery, DeliveryState
+from hub.domain.reach import ReadingCost
 from hub.secrets import write_new_key
 from hub.services import connecting
 from hub.wiring import wire
@@ -190,6 +191,20 @@ def test_the_price_of_posts_on_x_is_told_with_where_it_comes_from(browse: Browse
 
     assert "<dt>Price of these posts</dt><dd>0.00 US dollars</dd>" in page
     assert "Counted by Relais, at the prices of its settings" in page
+
+
+def test_what_reading_figures_cost_is_told_on_the_list_and_on_the_page(browse: Browse, stage: Stage):
+    with writing(stage.hub.engine) as session:
+        session.add(ReadingCost(account_id=stage.accounts["x"], day=stage.clock().date(), reads=1200, micros=6_000_000))
+
+    page, listed, elsewhere = (
+        browse("coordinator").get(path).text for path in (at(stage, "x"), "/equipe/comptes", at(stage, "rennes"))
+    )
+
+    assert re.search(r"<dt>Read for figures</dt><dd>1.200</dd>", page)
+    assert "<dt>Price of these readings</dt><dd>6.00 US dollars</dd>" in page
+    assert re.search(r"<span>1.?200 read for figures · 6.00 US dollars</span>", listed)
+    assert "Read for figures" not in elsewhere
 
 
 def test_what_x_still_takes_of_an_account_is_told_on_its_page_alone(browse: Browse, stage: Stage):

@@ -92,6 +92,7 @@ TABLE: dict[tuple[str, str], tuple[object, ...]] = {
     ("POST", "/equipe/personnes/{person_id}/sessions"): WHO_KEEPS_PEOPLE,
     ("GET", "/equipe/portee"): EVERYBODY,
     ("GET", "/equipe/portee/export"): EVERYBODY,
+    ("GET", "/equipe/portee/rapport"): EVERYBODY,
     ("GET", "/equipe/publications"): EVERYBODY,
     ("POST", "/equipe/publications/apercu"): WHO_WRITES,
     ("POST", "/equipe/publications/images"): WHO_WRITES,

@@ -280,8 +280,10 @@ def test_what_a_network_did_not_say_is_null_in_the_report_and_empty_in_the_expor
     told = ask("GET", "/reach/report", "analyst", params={"from": "2026-11-01", "to": "2026-11-30"}).json()
     export = ask("GET", "/reach/export", "analyst", params={"from": "2026-11-01", "to": "2026-11-30"})
 
-    people = {(row["key"], row["value"], row["how"]) for row in told["rows"] if row["unit"] == "people"}
-    assert people == {("A-14", None, "missing")}
+    assert {(row["key"], row["unit"], row["value"], row["how"]) for row in told["rows"]} == {
+        ("A-14", "people", None, "missing"),
+        *(("A-14", own, 0, "single") for own in ("arrivals", "views", "clicks")),
+    }
     assert len(told["silent"]) == 33
     assert told["silent_names"]["A-32"] == "Guadeloupe"
     assert export.headers["content-type"] == "text/csv; charset=utf-8"

@@ -20,9 +20,10 @@ from hub.domain.account import AccountNetwork
 from hub.domain.audit import OPERATOR
 from hub.domain.gate import SANDBOX_SOURCE
 from hub.domain.person import RoleKind
+from hub.domain.population import Cohort
 from hub.domain.territory import Level, Territory
 from hub.secrets import write_new_key
-from hub.services import connecting, importing, joining, reviewing
+from hub.services import cataloguing, connecting, importing, joining, populating, reviewing
 from hub.wiring import Hub
 
 APP_ID: Final = "900"
@@ -42,6 +43,9 @@ PEOPLE: Final = (
     (RoleKind.ANIMATOR, HOME_ACADEMIE, "Maëlle Le Gall", "animation.rennes@relais.example"),
 )
 """Those whose password is told; the second coordinator and the other animators have none."""
+
+INVENTED: Final = "inventé pour la démonstration"
+"""The source of the demo's populations."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,8 @@ def found(hub: Hub, sandbox: Sandbox, *, at: datetime) -> dict[str, Access]:
     with writing(hub.engine) as session:
         importing.load_reference(session, at=at)
         importing.make_portal_account(session, at=at)
+        cataloguing.lay(session, at=at)
+        populating.bring_in(session, _populations(session, at.year), at=at)
         pages = _pages(session, sandbox)
         for code, (page_id, name, token) in pages.items():
             connecting.add_account(
@@ -101,6 +107,16 @@ def academies(session: Session) -> list[Territory]:
     """The 34 territories with a page, by code."""
     query = select(Territory).where(Territory.level == Level.ACADEMIE).order_by(col(Territory.code))
     return list(session.exec(query))
+
+
+def _populations(session: Session, year: int) -> list[str]:
+    """Invented populations of all territories, said to be so: an eighth is young, and few of them left school."""
+    rows = ["territory;cohort;year;number;source\n"]
+    for place in academies(session):
+        young = max(1, round(place.population * 0.12))
+        for cohort, number in ((Cohort.YOUNG, young), (Cohort.LEAVERS, max(1, round(young * 0.08)))):
+            rows.append(f"{place.code};{cohort};{year};{number};{INVENTED}\n")
+    return rows
 
 
 def _pages(session: Session, sandbox: Sandbox) -> dict[str, tuple[str, str, str]]:

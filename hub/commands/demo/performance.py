@@ -22,12 +22,14 @@ from hub.commands.operator.serve import reserve, run
 from hub.database import reading
 from hub.domain.clock import local_day
 from hub.domain.errors import Invalid
+from hub.domain.reach import next_page_reading
 from hub.language import _
 from hub.services import exporting, joining, lining, reporting
 from hub.services.reporting import Frame
 from hub.settings import Settings, read_settings
 from hub.wiring import Hub, machine_clock, wire
 from schedules import runner
+from schedules.collect import pages_due
 from schedules.embedded import Embedded
 
 READ_TIMEOUT: Final = 1.0
@@ -171,6 +173,7 @@ def _play(settings: Settings, sandbox: Sandbox, *, quiet: bool) -> datetime:
     engine.take_lock()
     try:
         with _progress(quiet) as tell:
+            pages_at = clock.now()
             while clock.now() < until:
                 moments = [
                     moment
@@ -181,6 +184,12 @@ def _play(settings: Settings, sandbox: Sandbox, *, quiet: bool) -> datetime:
                 while scenes and scenes[0].at <= clock.now():
                     scenes.pop(0).act(clock.now())
                 engine.run_due()
+                if clock.now() >= pages_at:
+                    # No agenda names them.
+                    pages_due(engine.worker)
+                    engine.worker.finish()
+                    # Once a week will do for a play: what was missed is made up for.
+                    pages_at = next_page_reading(clock.now() + timedelta(days=6))
                 tell((clock.now() - start) / (until - start))
     finally:
         engine.stop()

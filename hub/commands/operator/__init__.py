@@ -15,9 +15,12 @@ def register(app: typer.Typer) -> None:
         audit,
         copy,
         doctor,
+        figures,
         geo,
         hold,
         init,
+        metrics,
+        population,
         sandbox,
         secrets,
         serve,
@@ -36,6 +39,9 @@ def register(app: typer.Typer) -> None:
     app.add_typer(user.build(), name="user", help=_("People, their roles and tokens."))
     app.add_typer(account.build(), name="account", help=_("Pages and profiles, and how they are."))
     app.add_typer(geo.build(), name="geo", help=_("How networks are told territories."))
+    app.add_typer(metrics.build(), name="metrics", help=_("What the figures of networks count."))
+    app.add_typer(population.build(), name="population", help=_("How many young people each territory has."))
+    app.add_typer(figures.build(), name="figures", help=_("Whether reports tell what was read."))
     app.command("audit", help=_("Show who did what, newest first."))(audit.audit)
     app.add_typer(secrets.build(), name="secrets", help=_("Keys of what is encrypted."))
     app.add_typer(hold.build(), name="hold", help=_("The emergency stop of all publishing."))

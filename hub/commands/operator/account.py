@@ -266,19 +266,22 @@ def list_accounts(as_json: AsJson = False) -> None:
     from hub.commands import terminal
     from hub.commands.operator.opening import open_hub
     from hub.database import reading
-    from hub.services import connecting, rationing
+    from hub.services import connecting, rationing, spending
 
     hub = open_hub()
     with reading(hub.engine) as session:
         accounts = connecting.list_accounts(session)
         left = rationing.rations(session, accounts, at=hub.now())
+        read = {number: used for (number, _network), used in spending.read_this_month(session, at=hub.now()).items()}
         session.expunge_all()
     if as_json:
-        terminal.say_json([_told(account, left) for account in accounts])
+        costs = {number: {"month_reads": used.reads, "month_reads_usd": f"{used.dollars:.3f}"}
+                 for number, used in read.items()}  # fmt: skip
+        terminal.say_json([_told(account, left) | costs.get(account.id or 0, {}) for account in accounts])
         return
     columns = [
         *(_("Number"), _("Network"), _("Territory"), _("Name"), _("State"), _("Light"), _("Checked")),
-        _("Posts left"),
+        *(_("Posts left"), _("Read this month")),
     ]
     rows = (
         (
@@ -290,6 +293,9 @@ def list_accounts(as_json: AsJson = False) -> None:
             connecting.light_name(account),
             account.checked_at and account.checked_at.strftime("%Y-%m-%d %H:%M"),
             min((ration.left for ration in left.get(account.id or 0, ())), default=None),
+            _("{count} ({amount} US dollars)", count=used.reads, amount=f"{used.dollars:.2f}")
+            if (used := read.get(account.id or 0))
+            else None,
         )
         for account in accounts
     )

@@ -38,7 +38,7 @@ def examine(hub: Hub) -> list[Sign]:
     from channels import Light
     from hub.database import reading
     from hub.domain.errors import HubError
-    from hub.services import sealing, watching
+    from hub.services import rebuilding, sealing, watching
     from hub.services.watching import Sign
     from hub.settings import is_loopback
 
@@ -58,7 +58,10 @@ def examine(hub: Hub) -> list[Sign]:
             found.append(Sign("keys", Light.GREEN, text))
         except HubError as error:
             found.append(Sign("keys", Light.RED, str(error)))
-        found += watching.signs(session, at=hub.now())
+        found += watching.signs(session, at=hub.now(), prices=hub.prices)
+        if rebuilding.is_due(session):
+            text = _("Reports do not tell all that was read: “relais figures rebuild” counts it again.")
+            found.append(Sign("figures", Light.AMBER, text))
     return found
 
 

@@ -35,8 +35,6 @@ def bring_in(
     as_json: AsJson = False,
 ) -> None:
     """Bring in a file of keys."""
-    import sys
-
     from hub.commands import terminal
     from hub.commands.operator.opening import open_hub
     from hub.database import writing
@@ -50,13 +48,7 @@ def bring_in(
             _("Unknown network “{network}”: one of {known}.", network=network, known=", ".join(AccountNetwork)),
             field="network",
         )
-    try:
-        text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise Invalid(_("{file} is not UTF-8 text: save it as “CSV UTF-8”.", file=file)) from error
-    except OSError as error:
-        raise Invalid(_("{file} cannot be read: {why}.", file=file, why=error.strerror)) from error
-    rows = reviewing.read_rows(text)
+    rows = reviewing.read_rows("".join(terminal.read_table(file)))
     hub = open_hub()
     with writing(hub.engine) as session:
         done = reviewing.import_keys(

@@ -38,6 +38,7 @@ def init() -> None:
             done.append(_("The database {where} was brought to this version.", where=where))
         done += _make_key(engine, settings)
         done += _fill(engine, settings)
+        done += _count_again(engine)
     finally:
         engine.dispose()
     for line in done or [_("Nothing changed: database, key and reference data are up to date.")]:
@@ -86,11 +87,50 @@ def _fill(engine: Engine, settings: Settings) -> list[str]:
     with explained(engine), writing(engine) as session:
         with terminal.progress(_("Reference data")) as told:
             counts = importing.load_reference(session, at=at, communes=own, told=told)
-        done = _loaded(session, counts, own, at=at)
+        done = _loaded(session, counts, own, at=at) + _lay_metrics(session, at=at)
         if importing.make_portal_account(session, at=at):
             done.append(_("The portal account was made: approved posts can appear there."))
             done.append(_("Next: “relais user add” makes the first administrator, “relais serve” starts Relais."))
     return done
+
+
+def _lay_metrics(session: Session, *, at: datetime) -> list[str]:
+    """Bring the catalogue of metrics up to date, unless the operator's own rows contradict it."""
+    from hub.commands import terminal
+    from hub.domain.errors import Invalid
+    from hub.services import cataloguing
+
+    try:
+        changed = cataloguing.lay(session, at=at)
+    except Invalid as error:
+        terminal.warn(
+            _("The metrics of this version contradict those that were brought in here, which go on counting:")
+        )
+        for problem in error.problems:
+            terminal.warn("  " + problem.message)
+        terminal.warn(_("“relais metrics import” brings in rows that fit both."))
+        return []
+    if not changed:
+        return []
+    told = ngettext(
+        "Metrics: {count} row was added or changed.", "Metrics: {count} rows were added or changed.", changed
+    )
+    return [told]
+
+
+def _count_again(engine: Engine) -> list[str]:
+    """Count what is out already, where reports do not know it yet or metrics count anew."""
+    from hub.commands.operator import figures
+    from hub.database import explained, reading
+    from hub.services import rebuilding
+    from hub.wiring import machine_clock
+
+    with explained(engine):
+        with reading(engine) as session:
+            if not rebuilding.is_due(session):
+                return []
+        proof = figures.count_again(engine, at=machine_clock())
+    return [_("Reports were counted again.") + " " + figures.mended(proof)]
 
 
 def _loaded(session: Session, counts: dict[str, int], own: Path | None, *, at: datetime) -> list[str]:

@@ -16,6 +16,7 @@ UNITS = {
     "impressions": N_("impressions"),
     "clicks": N_("clicks"),
     "reactions": N_("reactions"),
+    "arrivals": N_("arrivals"),
 }
 
 PROVENANCES = {
@@ -81,3 +82,20 @@ def decimal(value: float) -> str:
     """A number with a decimal, as the reader writes it."""
     text = f"{value:.1f}"
     return text.replace(".", ",") if current_language() == "fr" else text
+
+
+def bar(value: int | None, highest: int, width: int = 20) -> str:
+    """A figure as a bar beside the others, in eighths of a letter; nothing for one that is not known."""
+    if value is None or highest <= 0:
+        return ""
+    eighths = round(value * width * 8 / highest)
+    full, rest = divmod(max(eighths, 1 if value else 0), 8)
+    return "█" * full + (" ▏▎▍▌▋▊▉"[rest] if rest else "")
+
+
+def change(percent: float | None) -> str:
+    """How something changed, in percent; nothing where that cannot be said."""
+    if percent is None:
+        return ""
+    text = f"{percent:+.0f}\u202f%".replace("-", "\u2212")
+    return "=" if round(percent) == 0 else text

@@ -93,6 +93,7 @@ def upgrade() -> None:
     sa.Column('territory_code', sa.String(), nullable=False),
     sa.Column('area', sa.String(), nullable=False),
     sa.Column('day', sa.Date(), nullable=False),
+    sa.Column('week', sa.Date(), nullable=False),
     sa.Column('hour', sa.Integer(), nullable=False),
     sa.Column('post_id', sa.Integer(), nullable=False),
     sa.Column('kind', sa.String(), nullable=False),
@@ -117,7 +118,35 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('delivery_id', 'territory_code', name=op.f('pk_reached'))
     )
     with op.batch_alter_table('reached', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_reached_day'), ['day'], unique=False)
+        batch_op.create_index('ix_reached_day_area', ['day', 'area'], unique=False)
+
+    op.create_table('reached_day',
+    sa.Column('day', sa.Date(), nullable=False),
+    sa.Column('area', sa.String(), nullable=False),
+    sa.Column('network', sa.String(), nullable=False),
+    sa.Column('provenance', sa.String(), nullable=False),
+    sa.Column('week', sa.Date(), nullable=False),
+    sa.Column('deliveries', sa.Integer(), nullable=False),
+    sa.Column('people', sa.Integer(), nullable=True),
+    sa.Column('people_known', sa.Integer(), nullable=False),
+    sa.Column('people_missing', sa.Integer(), nullable=False),
+    sa.Column('views', sa.Integer(), nullable=True),
+    sa.Column('views_known', sa.Integer(), nullable=False),
+    sa.Column('views_missing', sa.Integer(), nullable=False),
+    sa.Column('impressions', sa.Integer(), nullable=True),
+    sa.Column('impressions_known', sa.Integer(), nullable=False),
+    sa.Column('impressions_missing', sa.Integer(), nullable=False),
+    sa.Column('clicks', sa.Integer(), nullable=True),
+    sa.Column('clicks_known', sa.Integer(), nullable=False),
+    sa.Column('clicks_missing', sa.Integer(), nullable=False),
+    sa.Column('reactions', sa.Integer(), nullable=True),
+    sa.Column('reactions_known', sa.Integer(), nullable=False),
+    sa.Column('reactions_missing', sa.Integer(), nullable=False),
+    sa.Column('arrivals', sa.Integer(), nullable=True),
+    sa.Column('arrivals_known', sa.Integer(), nullable=False),
+    sa.Column('arrivals_missing', sa.Integer(), nullable=False),
+    sa.PrimaryKeyConstraint('day', 'area', 'network', 'provenance', name=op.f('pk_reached_day'))
+    )
 
     # Its columns begin the unique index.
     with op.batch_alter_table('sample', schema=None) as batch_op:
@@ -131,8 +160,9 @@ def downgrade() -> None:
         batch_op.create_index(batch_op.f('ix_sample_delivery_id'), ['delivery_id'], unique=False)
 
     with op.batch_alter_table('reached', schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f('ix_reached_day'))
+        batch_op.drop_index('ix_reached_day_area')
 
+    op.drop_table('reached_day')
     op.drop_table('reached')
     op.drop_table('reading_cost')
     op.drop_table('page_sample')

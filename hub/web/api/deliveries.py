@@ -11,7 +11,7 @@ from sqlmodel import Session
 from hub.domain.delivery import Action, Attempt, Delivery, DeliveryState
 from hub.domain.event import Typed
 from hub.domain.person import Actor
-from hub.services import measuring, resolving
+from hub.services import curving, measuring, resolving
 from hub.web.api import shapes
 from hub.web.api.typed import Answer, Words
 from hub.web.deps import LARGEST_ID, Id, Now, ReadDb, SignedIn, TheHub, WriteDb
@@ -79,6 +79,9 @@ def remove(delivery_id: Id, person: SignedIn, session: WriteDb, now: Now, typed:
 def _told(session: Session, delivery: Delivery, by: Actor) -> Answer:
     assert delivery.id is not None
     [line] = shapes.deliveries(session, [delivery])
+    # Of a post for several territories, each sees its own figures and those of France.
+    counted = delivery.id in curving.wholly(session, delivery.post_id, by=by)
+    figures = measuring.figures_of(session, delivery.id) if counted else []
     return line | {
         "text": delivery.text,
         "link": delivery.link,
@@ -97,7 +100,7 @@ def _told(session: Session, delivery: Delivery, by: Actor) -> Answer:
                 "first_read_at": figure.first_read_at,
                 "last_read_at": figure.last_read_at,
             }
-            for figure in measuring.figures_of(session, delivery.id)
+            for figure in figures
         ],
         "actions": [action.value for action in resolving.allowed_actions(session, delivery, by)],
     }

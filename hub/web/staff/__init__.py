@@ -20,6 +20,7 @@ from hub.web.staff import (
     people,
     policies,
     post,
+    printout,
     reach,
 )
 
@@ -35,6 +36,7 @@ for room in (
     approve,
     calendar,
     coverage,
+    printout,
     reach,
     linking,
     accounts,

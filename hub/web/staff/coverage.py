@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -11,19 +10,19 @@ from fastapi import APIRouter, Request, Response
 from sqlmodel import Session
 
 from hub.domain.account import NETWORK_NAMES
-from hub.domain.clock import place_of
+from hub.domain.clock import local_day, place_of
 from hub.domain.delivery import STATE_NAMES
 from hub.domain.policy import Policies
-from hub.domain.territory import Atlas, search_key
+from hub.domain.territory import search_key
 from hub.language import N_, _, ngettext
 from hub.services import agreeing, covering, geotargeting
 from hub.services.covering import Board, Covered, Health, Near, Standing
 from hub.services.tending import HEALTH_NAMES
-from hub.web import drawing
+from hub.web import drawing, nearby
 from hub.web.deps import Now, ReadDb
-from hub.web.drawing import Drawing
+from hub.web.drawing import Look
 from hub.web.pages import page
-from hub.web.visits import Inside
+from hub.web.visits import Inside, Visit
 
 router = APIRouter()
 
@@ -56,16 +55,6 @@ _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True)
-class Shape:
-    """One académie as it is drawn; `line` None: it is not on this person's board."""
-
-    path: str
-    x: int
-    y: int
-    line: Covered | None
-
-
 @router.get("/couverture")
 def show(request: Request, visit: Inside, session: ReadDb, now: Now, tri: str = "urgence", voir: str = "") -> Response:
     """The board; who has one territory only sees it from near at once."""
@@ -74,7 +63,7 @@ def show(request: Request, visit: Inside, session: ReadDb, now: Now, tri: str = 
     if len(board.territories) == 1:
         only = board.territories[0].code
         near = covering.territory(session, only, by=visit.actor, at=now, policies=policies)
-        return _near_page(request, near, now, policies, alone=True)
+        return _near_page(request, session, visit, near, now, policies, alone=True)
     order, kept = tri if tri in ORDERS else "urgence", voir if voir in CHOICES else ""
     return page(
         request,
@@ -94,13 +83,16 @@ def show(request: Request, visit: Inside, session: ReadDb, now: Now, tri: str = 
 
 @router.get("/couverture/{code}")
 def show_one(code: str, request: Request, visit: Inside, session: ReadDb, now: Now) -> Response:
-    """One territory: its posts to come, its last ones, its accounts, and what reaches it from above."""
+    """One territory: its posts to come, its last ones, its accounts, what reaches it from above, and its reach."""
     policies = agreeing.policies(session)
     near = covering.territory(session, code, by=visit.actor, at=now, policies=policies)
-    return _near_page(request, near, now, policies, alone=False)
+    return _near_page(request, session, visit, near, now, policies, alone=False)
 
 
-def _near_page(request: Request, near: Near, now: datetime, policies: Policies, *, alone: bool) -> Response:
+def _near_page(
+    request: Request, session: Session, visit: Visit, near: Near, now: datetime, policies: Policies, *, alone: bool
+) -> Response:
+    today = local_day(now, near.line.zone)
     return page(
         request,
         "coverage/territory.html",
@@ -110,6 +102,7 @@ def _near_page(request: Request, near: Near, now: datetime, policies: Policies, 
         accounts=[(one, covering.health_of(one, at=now, policies=policies)) for one in near.line.accounts],
         alone=alone,
         silence_days=policies.silence_days,
+        **nearby.of_territory(session, near.line.code, by=visit.actor, today=today),
         **_words(),
     )
 
@@ -170,29 +163,15 @@ def ordered(lines: Sequence[Covered], order: str) -> list[Covered]:
 
 
 def _map(session: Session, board: Board) -> dict[str, Any]:
-    """The mainland, the surroundings of Paris once more, and the territories that are on neither."""
-    land = geotargeting.atlas(session)
-    lines = {line.code: line for line in board.territories}
-    mainland, capital = drawing.mainland(), drawing.capital()
-    drawn = _shapes(mainland, land, lines)
-    seen = {shape.line.code for shape in drawn if shape.line}
-    return {
-        "mainland": mainland,
-        "shapes": drawn,
-        "capital": capital,
-        "around_paris": _shapes(capital, land, lines),
-        "overseas": [line for line in board.territories if line.code not in seen],
-        "on_map": bool(seen),
-    }
+    """The map, and the territories that are not on it."""
+    drawn = drawing.country(geotargeting.atlas(session), {line.code: _look(line) for line in board.territories})
+    return {"country": drawn, "overseas": [line for line in board.territories if line.code not in drawn.drawn]}
 
 
-def _shapes(drawn: Drawing, land: Atlas, lines: Mapping[str, Covered]) -> list[Shape]:
-    """Each académie of a drawing, as one path."""
-    of_academie: dict[str, list[str]] = {}
-    for departement in drawn.paths:
-        academie = land.parent(departement) if departement in land else None
-        of_academie.setdefault(academie or "", []).append(departement)
-    return [
-        Shape("".join(drawn.paths[one] for one in some), *drawn.middle(some), lines.get(code))
-        for code, some in sorted(of_academie.items())
-    ]
+def _look(line: Covered) -> Look:
+    standing = line.standing
+    words = f"{_(STANDING_NAMES[standing])}, {silence_words(line)}"
+    if standing is Standing.FINE:
+        return Look(f"/equipe/couverture/{line.code}", standing.value, line.name + _(": ") + words)
+    mark = "!" if standing is Standing.TROUBLE else "?" if line.silence is None else str(line.silence)
+    return Look(f"/equipe/couverture/{line.code}", standing.value, line.name + _(": ") + words, standing.value, mark)

@@ -21,6 +21,7 @@ from hub.services import (
     agreeing,
     approving,
     choosing,
+    curving,
     drafting,
     geotargeting,
     listing,
@@ -31,6 +32,7 @@ from hub.services import (
 )
 from hub.services.listing import Wanted
 from hub.services.looking import Line, Sight
+from hub.web import charts, nearby
 from hub.web.deps import LARGEST_ID, Id, Now, ReadDb, TheHub
 from hub.web.forms import Form, TypedForm
 from hub.web.pages import go, page, wall
@@ -313,7 +315,8 @@ def _shown(
     """The page; `place` is the form to which `form` belongs."""
     at = hub.now()
     sight = looking.at_post(session, post_id, by=visit.actor, at=at, terms=hub.terms, rules=hub.rules)
-    entries = telling.entries_of(session, sight.post, [one.delivery.id or 0 for one in sight.deliveries])
+    names = {one.delivery.id or 0: one.name for one in sight.deliveries}
+    entries = telling.entries_of(session, sight.post, names)
     return page(
         request,
         "post/show.html",
@@ -321,7 +324,9 @@ def _shown(
         sight=sight,
         next_step=next_step(sight),
         cards=cards(sight.planned, hub.rules) if sight.post.state in looking.UNDECIDED else [],
-        story=telling.story(session, sight.post),
+        reach=nearby.of_post(session, post_id, names, by=visit.actor, at=at),
+        patterns=charts.patterns,
+        story=telling.story(session, sight.post, counted=curving.wholly(session, post_id, by=visit.actor)),
         deeds=recounting.deeds(session, entries),
         writes=bool(visit.actor.territories(WRITERS)),
         zone=clock_of(session, visit),
