@@ -60,10 +60,12 @@ def build(folder: Path, rows: int) -> Engine:
         connection.executemany("INSERT INTO land VALUES (?, ?)", enumerate(lands))
         given = {"deliveries": deliveries, "per_day": max(deliveries // 1000, 1), "lands": len(lands)}
         connection.execute(
-            "INSERT INTO reached (delivery_id, territory_code, area, day, hour, post_id, kind, account_id, network, "
-            "provenance, unlimited, people_missing, views_missing, impressions_missing, clicks_missing, "
+            "INSERT INTO reached (delivery_id, territory_code, area, day, week, hour, post_id, kind, account_id, "
+            "network, provenance, unlimited, people_missing, views_missing, impressions_missing, clicks_missing, "
             f"reactions_missing, arrivals_missing) {numbers} SELECT i, code, code, "
-            "date('2023-01-01', '+' || (i / :per_day) || ' days'), i % 24, i, 'event', number + 1, 'facebook', "
+            "date('2023-01-01', '+' || (i / :per_day) || ' days'), "
+            "date('2023-01-01', '+' || (i / :per_day) || ' days', 'weekday 0', '-6 days'), "
+            "i % 24, i, 'event', number + 1, 'facebook', "
             "'own page', 0, 0, 0, 0, 0, 0, 0 FROM n JOIN land ON number = i % :lands",
             given,
         )
