@@ -28,7 +28,7 @@ def lay(session: Session, *, at: datetime) -> int:
         session.merge(PlaceType(**row))
     session.flush()
     if changed:
-        note(session, "place.types", "place:types", by=OPERATOR, at=at, after={"changed": len(changed)})
+        note(session, "places.lay", "places:kinds", by=OPERATOR, at=at, after={"changed": len(changed)})
     return len(changed)
 
 

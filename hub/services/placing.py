@@ -24,6 +24,9 @@ from hub.services import bounding, finding
 FRESH_MONTHS: Final = 18
 """So long what is said of a place is believed, once its source or somebody here has looked at it."""
 
+LARGEST_ID: Final = 2**31 - 1
+"""A larger number is no id of ours."""
+
 EACH: Final = 2
 """How many places of each kind are shown around a commune."""
 
@@ -53,7 +56,7 @@ class Around:
 
 def get_place(session: Session, number: int) -> Place:
     """The place of that number, ended and merged ones too; or NotFound."""
-    place = session.get(Place, number)
+    place = session.get(Place, number) if 0 < number <= LARGEST_ID else None
     if place is None:
         raise NotFound(_("There is no place {number}; “relais place list” shows those that there are.", number=number))
     return place

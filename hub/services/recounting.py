@@ -123,6 +123,13 @@ DEEDS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
         N_("Secret keys"),
         {"secrets.rotate": N_("put all secrets under a new key"), "secrets.drop": N_("dropped old secret keys")},
     ),
+    "places": (
+        N_("Files of places"),
+        {
+            "places.import": N_("brought in a file of places"),
+            "places.lay": N_("brought the kinds of places up to date"),
+        },
+    ),
     "reference": (N_("Reference data"), {"reference.load": N_("loaded reference data")}),
     "metrics": (
         N_("Catalogue of metrics"),
@@ -134,8 +141,6 @@ DEEDS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
     "place": (
         N_("Places"),
         {
-            "place.import": N_("brought in a file of places"),
-            "place.types": N_("laid the kinds of places"),
             "place.correct": N_("corrected a place"),
             "place.undo": N_("let a place say again what its source says"),
             "place.check": N_("checked a place"),
@@ -171,6 +176,11 @@ DEEDS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
 """Every action that is noted, by kind, as it follows the name of who did it."""
 
 _NAMES: Final[Mapping[str, str]] = {
+    "format": N_("format"),
+    "source": N_("source"),
+    "file": N_("file"),
+    "vanished": N_("not in the source any more"),
+    "refused": N_("rows refused"),
     "state": N_("state"),
     "reason": N_("reason"),
     "text": N_("text"),

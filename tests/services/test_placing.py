@@ -12,7 +12,7 @@ from sqlmodel import Session, select
 from hub.database import reading, writing
 from hub.domain.errors import NotFound
 from hub.domain.person import Actor, HeldRole, RoleKind
-from hub.domain.place import Commune, Place, PlaceSector, PlaceType, distance_km
+from hub.domain.place import Commune, Place, PlaceProposal, PlaceSector, PlaceType, distance_km
 from hub.services import placing
 
 NOON = datetime(2026, 11, 2, 11, tzinfo=UTC)
@@ -224,8 +224,9 @@ def test_a_place_is_had_by_its_number(engine, kinds):
     with reading(engine) as session:
         (number,) = session.exec(select(Place.id))
         assert placing.get_place(session, number).name == "Rennes"
-        with pytest.raises(NotFound):
-            placing.get_place(session, number + 1)
+        for wrong in (number + 1, 0, -1, 10**30):
+            with pytest.raises(NotFound):
+                placing.get_place(session, wrong)
 
 
 def test_kinds_come_in_the_order_in_which_they_are_shown(engine, kinds):
@@ -280,3 +281,43 @@ def test_stale_places_are_those_of_ones_own_territories_the_longest_forgotten_fi
         assert told(session, "A-32", "D-973") == ["Cayenne"]
         assert told(session, "FR") == ["Saint-Malo", "Cayenne", "Rennes"]
         assert told(session) == []
+
+
+def test_places_are_listed_by_kind_and_name_of_a_territory_or_of_all(engine, kinds):
+    lay(
+        engine,
+        place("Rennes"),
+        place("Ouessant", type_code="mission_locale"),
+        place("Cayenne"),
+        place("gone", ended_on=date(2026, 1, 1)),
+        sectors={"Ouessant": ["C-29155", "C-29019"]},
+    )
+
+    with reading(engine) as session:
+        assert names(placing.listed(session)) == ["Ouessant", "Cayenne", "Rennes"]
+        assert names(placing.listed(session, territory="FR", living=False)) == ["Ouessant", "Cayenne", "Rennes", "gone"]
+        assert names(placing.listed(session, territory="A-14")) == ["Ouessant", "Rennes"]
+        assert names(placing.listed(session, territory="D-35", kind="mission_locale")) == []
+        assert placing.listed(session, territory="nowhere") == []
+        (ouessant,) = placing.listed(session, kind="mission_locale")
+        assert placing.sector(session, ouessant.id) == ["C-29019", "C-29155"]
+
+
+def test_open_days_of_a_place_come_by_date_and_those_that_could_not_be_read_last(engine, kinds):
+    lay(engine, place("Rennes"))
+    with writing(engine) as session:
+        number = session.exec(select(Place.id)).one()
+        days = [("b", None), ("c", date(2027, 2, 1)), ("a", date(2027, 1, 1))]
+        session.add_all(PlaceProposal(place_id=number, text=text, first_day=day, last_day=day) for text, day in days)
+
+    with reading(engine) as session:
+        assert [one.text for one in placing.proposals(session, number)] == ["a", "c", "b"]
+
+
+def test_wider_circles_are_left_where_every_kind_has_been_found(engine, kinds):
+    with writing(engine) as session:
+        codes = [kind.code for kind in placing.kinds(session)]
+    lay(engine, *(place("Rennes", source_id=code, type_code=code) for code in codes))
+
+    with reading(engine) as session:
+        assert list(placing.around(session, "C-35238", each=1).near_by_type) == codes

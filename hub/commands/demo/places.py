@@ -71,7 +71,7 @@ def lay(session: Session, *, at: datetime) -> int:
     days = _open_days(at)
     proposed = {place.id or 0: open_days.read(days) for place in places if place.type_code == "cfa"}
     linking.propose(session, proposed, today=at.date())
-    linking.set_sectors(session, sectors)
+    linking.set_sectors(session, sectors, [])
     return len(places)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +11,7 @@ import typer
 from hub.language import _, ngettext
 
 if TYPE_CHECKING:
-    from hub.services.places.bringing import Brought
+    from hub.services.places.taking import Brought
 
 AsJson = Annotated[bool, typer.Option("--json", help=_("Print data for programs."))]
 
@@ -48,14 +49,15 @@ def bring_in(
     """Bring in a file; exit 1 when rows were refused."""
     from hub.commands import terminal
     from hub.commands.operator.opening import open_hub
-    from hub.database import writing
-    from hub.services.places import bringing
+    from hub.database import reading, writing
+    from hub.services.places import bringing, taking
 
     hub = open_hub()
-    with terminal.progress(_("Places")) as told, writing(hub.engine) as session:
-        brought = bringing.bring_in(
-            session, file, format_name, source=source, is_whole=is_whole, at=hub.now(), told=told
-        )
+    with ExitStack() as stack:
+        with terminal.progress(_("Places")) as told, reading(hub.engine) as session:
+            taken = stack.enter_context(taking.taken(session, file, format_name, source=source, told=told))
+        with writing(hub.engine) as session:
+            brought = bringing.bring_in(session, taken, at=hub.now(), is_whole=is_whole)
     if as_json:
         terminal.say_json(vars(brought))
     else:

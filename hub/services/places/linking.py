@@ -5,25 +5,42 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
+from typing import Final
 
 from sqlmodel import Session, col, select
 
+from hub.domain.audit import AuditEntry
 from hub.domain.open_days import OpenDay
-from hub.domain.place import SECTOR, Place, PlaceProposal, PlaceSector, ProposalState
+from hub.domain.place import PlaceProposal, PlaceSector, ProposalState
 from hub.domain.table import metadata
 from hub.language import _
 
-MOST_ASKED = 500
+SECTOR_CHANGED: Final = "place.sector"
+"""What the journal calls it when people change a sector."""
+
+MOST_ASKED: Final = 500
 """Places that are asked for at once: databases limit how many values a question has."""
 
 
-def set_sectors(session: Session, wanted: Mapping[int, Collection[str]]) -> int:
-    """Make these the sectors of these places, and of no other; return how many communes came or went."""
+def set_sectors(session: Session, wanted: Mapping[int, Collection[str]], kept: list[str]) -> int:
+    """Make these the sectors of these places; return how many communes came or went.
+
+    A sector that people changed here stays theirs; where the source tells another one, that is said in `kept`.
+    """
     present: dict[int, set[str]] = defaultdict(set)
     for numbers in _portions(wanted):
         for row in session.exec(select(PlaceSector).where(col(PlaceSector.place_id).in_(numbers))):
             present[row.place_id].add(row.territory_code)
     session.expunge_all()
+    by_hand = [number for number in _changed_here(session, wanted) if present[number] != set(wanted[number])]
+    kept += [
+        _(
+            "Kept: the sector of place {number}, which was changed here; the source now tells another one.",
+            number=number,
+        )
+        for number in sorted(by_hand)
+    ]
+    wanted = {number: codes for number, codes in wanted.items() if number not in by_hand}
     come = [(number, code) for number, codes in wanted.items() for code in sorted(set(codes) - present[number])]
     gone = [(number, code) for number, codes in wanted.items() for code in sorted(present[number] - set(codes))]
     table = metadata.tables["place_sector"]
@@ -36,27 +53,14 @@ def set_sectors(session: Session, wanted: Mapping[int, Collection[str]]) -> int:
     return len(come) + len(gone)
 
 
-def without_corrected(
-    session: Session, wanted: Mapping[int, Collection[str]]
-) -> tuple[dict[int, Collection[str]], list[str]]:
-    """The sectors but for those that were corrected here, which keep what the source says; and sentences on it."""
-    taken, kept = dict(wanted), []
-    for numbers in _portions(wanted):
-        for place in session.exec(select(Place).where(col(Place.id).in_(numbers))):
-            number = place.id or 0
-            if SECTOR not in place.corrected:
-                continue
-            says = sorted(taken.pop(number))
-            present = sorted(session.exec(select(PlaceSector.territory_code).where(PlaceSector.place_id == number)))
-            others = {name: said for name, said in place.corrected.items() if name != SECTOR}
-            place.corrected = others if says == present else others | {SECTOR: says}
-            if says != present:
-                sentence = _("Kept: the sector of {place} ({number}); the source now names {count} communes.",
-                             place=place.name, number=number, count=len(says))  # fmt: skip
-                kept.append(sentence)
-    session.flush()
-    session.expunge_all()
-    return taken, kept
+def _changed_here(session: Session, numbers: Iterable[int]) -> set[int]:
+    """The places of which people here changed the sector, as the journal knows."""
+    found: set[int] = set()
+    for some in _portions(numbers):
+        things = [f"place:{number}" for number in some]
+        noted = select(AuditEntry.thing).where(AuditEntry.action == SECTOR_CHANGED, col(AuditEntry.thing).in_(things))
+        found |= {int(thing.removeprefix("place:")) for thing in session.exec(noted)}
+    return found
 
 
 def propose(session: Session, told: Mapping[int, Sequence[OpenDay]], *, today: date) -> int:

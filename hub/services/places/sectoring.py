@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 from sqlmodel import Session, col
@@ -12,12 +11,8 @@ from sqlmodel import Session, col
 from hub.domain.place import Place
 from hub.domain.territory import search_key
 from hub.language import _
-from hub.services.places import linking
 from hub.services.places.land import Land
 from hub.services.places.told import Row, text
-
-if TYPE_CHECKING:
-    from hub.services.places.bringing import Brought
 
 KIND = "mission_locale"
 
@@ -26,7 +21,6 @@ class Sectors:
     """Missions locales by what the list calls them."""
 
     def __init__(self, session: Session, land: Land) -> None:
-        self._session = session
         self._land = land
         self._numbers: dict[str, int] = {}
         self._named: dict[str, set[int]] = defaultdict(set)
@@ -38,8 +32,8 @@ class Sectors:
             self._numbers |= {code: place for code in (source_id, siret) if code}
             self._named[_key(name)].add(place)
 
-    def bring_in(self, rows: Iterable[tuple[int, Row]], refuse: Callable[[int, str], None], brought: Brought) -> None:
-        """Make the communes that the list names the sectors of its missions locales; others keep theirs."""
+    def read(self, rows: Iterable[tuple[int, Row]], refuse: Callable[[int, str], None]) -> dict[int, set[str]]:
+        """The communes of each mission locale that the list names."""
         wanted: dict[int, set[str]] = defaultdict(set)
         for number, row in rows:
             code, name, insee = text(row, "code_ml"), text(row, "nom_officiel_ml"), text(row, "code_insee")
@@ -56,13 +50,11 @@ class Sectors:
                 )  # fmt: skip
             else:
                 wanted[place].add(spot.territory_code)
-        taken, kept = linking.without_corrected(self._session, wanted)
-        brought.kept += kept
-        brought.sectors += linking.set_sectors(self._session, taken)
+        return wanted
 
     def _find(self, code: str, name: str) -> int | None:
         """By number, else by name where only one is called so."""
-        named = self._named.get(_key(name), set())
+        named = self._named.get(key, set()) if (key := _key(name)) else set()
         return self._numbers.get(code) or (next(iter(named)) if len(named) == 1 else None)
 
 

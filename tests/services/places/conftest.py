@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,8 +16,8 @@ from sqlmodel import col, select
 
 from hub.database import reading, writing
 from hub.domain.place import Place, PlaceProposal, PlaceSector
-from hub.services.places import bringing
-from hub.services.places.bringing import Brought
+from hub.services.places import bringing, taking
+from hub.services.places.taking import Brought
 
 NOON = datetime(2026, 11, 2, 11, tzinfo=UTC)
 
@@ -42,8 +43,12 @@ class Importer:
 
     def bring(self, format_name: str, content: Any, *, at: datetime = NOON, **rest: Any) -> Brought:
         """Bring in a file of that content."""
-        with writing(self.engine) as session:
-            return bringing.bring_in(session, self.file(content), format_name, at=at, **rest)
+        file, is_whole = self.file(content), rest.pop("is_whole", False)
+        with ExitStack() as stack:
+            with reading(self.engine) as session:
+                taken = stack.enter_context(taking.taken(session, file, format_name, **rest))
+            with writing(self.engine) as session:
+                return bringing.bring_in(session, taken, at=at, is_whole=is_whole)
 
     def own(self, *rows: str, heading: str = OWN, **rest: Any) -> Brought:
         """Bring in our own CSV."""

@@ -8,9 +8,9 @@ import pytest
 from sqlmodel import select
 
 from hub.database import reading, writing
-from hub.domain.audit import AuditEntry
+from hub.domain.audit import OPERATOR, AuditEntry, note
 from hub.domain.errors import Invalid
-from hub.domain.place import PlaceProposal, ProposalState
+from hub.domain.place import PlaceProposal, PlaceSector, ProposalState
 from hub.services.places import bringing
 
 RENNES = "1;cio;CIO de Rennes;35238;02 99 00 00 01"
@@ -18,7 +18,7 @@ RENNES = "1;cio;CIO de Rennes;35238;02 99 00 00 01"
 
 def audits(desk) -> int:
     with reading(desk.engine) as session:
-        return len(session.exec(select(AuditEntry).where(AuditEntry.action == "place.import")).all())
+        return len(session.exec(select(AuditEntry).where(AuditEntry.action == "places.import")).all())
 
 
 def test_a_place_is_brought_in_with_the_point_of_its_commune(desk):
@@ -79,6 +79,63 @@ def test_a_correction_ends_where_the_source_says_the_same(desk):
 
     assert desk.own("1;cio;CIO de Rennes;35238;02 99 00 00 09").kept == []
     assert desk.place().corrected == {"checked": "?"}
+
+
+def test_a_point_is_corrected_as_one_thing(desk):
+    heading = "id;type;name;commune;lat;lon\n"
+    desk.own("1;cio;CIO;35238;48.1;-1.6", heading=heading)
+    number = desk.place().id
+
+    def correct(place):
+        place.lat, place.lon, place.point = 48.1, -1.65, "typed"
+        place.corrected = {"lat": 48.1, "lon": -1.6, "point": "source"}
+
+    desk.change(correct)
+
+    brought = desk.own("1;cio;CIO;35238;48.1;-1.61", heading=heading)
+    assert brought.kept == [f"Kept: point of CIO ({number}); the source now says “48.1,-1.61”."]
+    assert (desk.place().lat, desk.place().lon, desk.place().point) == (48.1, -1.65, "typed")
+    assert desk.place().corrected == {"lat": 48.1, "lon": -1.61, "point": "source"}
+
+
+def test_corrected_hours_are_kept_and_the_others_told(desk):
+    heading = "id;type;name;commune;hours\n"
+    desk.own("1;cio;CIO;35238;Mo 09:00-12:00", heading=heading)
+
+    def correct(place):
+        place.hours, place.corrected = [], {"hours": place.hours}
+
+    desk.change(correct)
+
+    (told,) = desk.own("1;cio;CIO;35238;Tu 09:00-12:00", heading=heading).kept
+    assert '[{"days": [2, 2], "spans": [["09:00", "12:00"]], "note": ""}]' in told
+    assert desk.place().hours == []
+
+
+def test_a_place_that_was_ended_here_stays_ended(desk):
+    desk.own(RENNES)
+    number = desk.place().id
+
+    def end(place):
+        place.ended_on, place.corrected = date(2026, 10, 1), {"ended_on": None}
+
+    desk.change(end)
+
+    brought = desk.own(RENNES)
+    assert brought.kept == [f"Kept: CIO de Rennes ({number}) stays ended, although its source still has it."]
+    assert desk.place().ended_on == date(2026, 10, 1)
+
+
+def test_a_place_that_was_shown_again_here_stays_shown(desk):
+    desk.own(RENNES)
+
+    def reopen(place):
+        place.corrected = {"ended_on": "2026-10-01"}
+
+    desk.change(reopen)
+
+    assert desk.own("2;cio;CIO de Brest;29019;", is_whole=True).ended == 0
+    assert desk.places()["1"].ended_on is None
 
 
 def test_what_the_source_has_no_more_ends_and_comes_back(desk):
@@ -209,6 +266,22 @@ def test_a_sector_is_laid_changed_and_taken_away(desk):
 
     assert desk.own("1;mission_locale;ML;35238;", heading=WITH_SECTORS).sectors == 2
     assert desk.sectors() == {}
+
+
+def test_a_sector_that_people_changed_stays_theirs_and_that_is_told(desk):
+    desk.own("1;mission_locale;ML;35238;35238", heading=WITH_SECTORS)
+    number = desk.place().id
+    with writing(desk.engine) as session:
+        session.add(PlaceSector(place_id=number, territory_code="C-35047"))
+        note(session, "place.sector", f"place:{number}", by=OPERATOR, at=datetime(2026, 11, 2, tzinfo=UTC))
+
+    brought = desk.own("1;mission_locale;ML;35238;35238", heading=WITH_SECTORS)
+
+    assert brought.kept == [
+        f"Kept: the sector of place {number}, which was changed here; the source now tells another one."
+    ]
+    assert desk.sectors() == {"1": {"C-35238", "C-35047"}}
+    assert desk.own("1;mission_locale;ML;35238;35238 35047", heading=WITH_SECTORS).kept == []
 
 
 def test_an_unknown_commune_of_a_sector_is_told_and_the_others_are_taken(desk):
