@@ -141,8 +141,6 @@ DEEDS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
     "place": (
         N_("Places"),
         {
-            "place.import": N_("brought in a file of places"),
-            "place.types": N_("laid the kinds of places"),
             "place.correct": N_("corrected a place"),
             "place.undo": N_("let a place say again what its source says"),
             "place.check": N_("checked a place"),

@@ -317,3 +317,12 @@ def test_open_days_of_a_place_come_by_date_and_those_that_could_not_be_read_last
 
     with reading(engine) as session:
         assert [one.text for one in placing.proposals(session, number)] == ["a", "c", "b"]
+
+
+def test_wider_circles_are_left_where_every_kind_has_been_found(engine, kinds):
+    with writing(engine) as session:
+        codes = [kind.code for kind in placing.kinds(session)]
+    lay(engine, *(place("Rennes", source_id=code, type_code=code) for code in codes))
+
+    with reading(engine) as session:
+        assert list(placing.around(session, "C-35238", each=1).near_by_type) == codes

@@ -329,3 +329,15 @@ def test_hours_of_days_survive_what_is_missing():
         {"days": [2, 2], "spans": [["09:00", "12:00"]], "note": ""},
         {"days": [], "spans": [], "note": "Sur rendez-vous"},
     ]
+
+
+def test_a_code_that_is_no_insee_code_is_refused(desk):
+    (told,) = desk.bring("data-inclusion", [INCLUSION | {"code_insee": "ABCDE"}]).refused
+
+    assert told == "Entry 1: “ABCDE” is not an INSEE code: it has five signs, such as 35238 or 2A004."
+
+
+def test_one_nested_object_is_read_as_a_list_of_one(desk):
+    desk.bring("dila", [DILA | NESTED | {"adresse": NESTED["adresse"][1]}])
+
+    assert desk.place().address == "1 rue X, Bât. B"
