@@ -50,7 +50,9 @@ BATCH: Final = 2000
 PICTURES: Final = 4
 """The same, of a table whose rows may be as large as a picture."""
 
-FOUND_BY_INIT: Final = frozenset({"territory", "commune", "postcode", "account", "auditentry", "process", "metric", "place_type"})
+FOUND_BY_INIT: Final = frozenset(
+    {"territory", "commune", "postcode", "account", "auditentry", "process", "metric", "place_type"}
+)
 """Tables in which `relais init` (or a worker that found nothing to do) leaves rows before anybody used a hub."""
 
 

@@ -14,7 +14,6 @@ from hypothesis import strategies as some
 from icalendar import Calendar
 
 from hub.domain.event import Event
-from hub.domain.post import Kind
 from hub.language import speaking
 from hub.services import syndicating
 from hub.services.following import MOST_DATES, Dated
@@ -228,20 +227,6 @@ def test_names_do_not_change_with_port_or_https():
     other = feed(item(), address="http://relais.example.org:8000")
 
     assert text(other, "a:id") == text(feed(), "a:id")
-
-
-def test_an_independent_reader_of_feeds_takes_it():
-    feedparser = pytest.importorskip("feedparser", reason="feedparser is not installed here")
-    advice = item()
-    advice.post.kind = Kind.ADVICE
-    with speaking("en"):
-        made = syndicating.atom([advice], title="t", path="/suivre/FR.atom", page="/", address=ADDRESS, since=BEGAN)
-
-    found = feedparser.parse(made)
-
-    assert not found.bozo
-    assert found.version == "atom10"
-    assert [entry.title for entry in found.entries] == ["Portes ouvertes au CFA"]
 
 
 # --- Whatever people type ---
