@@ -123,7 +123,7 @@ def test_an_identifier_that_is_no_uai_is_refused(desk):
 
 # --- Annuaire de l'administration -----------------------------------------------------------------------------
 
-NESTED = {
+NESTED: dict[str, Any] = {
     "pivot": [{"type_service_local": "mission_locale", "code_insee_commune": ["35238"]}],
     "adresse": [
         {"type_adresse": "Adresse postale", "numero_voie": "BP 1", "code_postal": "35042", "nom_commune": "Rennes"},
