@@ -341,17 +341,25 @@ class FacebookPage:
     def figures(self, receipts: Sequence[Receipt], asked: Sequence[Asked]) -> Figures:
         """What Facebook says now of these posts; a deleted one is absent, a missing figure is not 0."""
         found: dict[str, Sequence[Figure]] = {}
+        trouble, heard = None, False
         for receipt in receipts if asked else ():
+            told: dict[str, Mapping[str, Any]] = {}
+            why: dict[str, str] = {}
             try:
                 told, why = self._insights(receipt.remote_id, [one.name for one in asked])
-            except Refused as error:
-                if error.code != GONE:
-                    raise
-                continue
+                heard = True
+            except (Refused, Unreachable) as error:
+                if error.code == GONE:
+                    continue
+                if error.status is None:
+                    raise  # nobody answered: that is no matter of this post
+                trouble = trouble or error
             found[receipt.remote_id] = [
                 one.told(facebook_insights.total(told.get(one.name, {})), why.get(one.name, NOT_AVAILABLE))
                 for one in asked
             ]
+        if trouble is not None and not heard:
+            raise trouble  # it was not one bad post
         return Figures(found)
 
     @readable()

@@ -292,11 +292,14 @@ def _one_migration(engine: Engine) -> Iterator[None]:
         yield
         return
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        # However long the other one takes: our usual patience with locks counts for these too.
+        connection.execute(text("SET lock_timeout = 0"))
         connection.execute(text("SELECT pg_advisory_lock(hashtext('relais migration'))"))
         try:
             yield
         finally:
             connection.execute(text("SELECT pg_advisory_unlock(hashtext('relais migration'))"))
+            connection.execute(text("RESET lock_timeout"))
 
 
 def require_current(engine: Engine) -> None:

@@ -23,7 +23,10 @@ NAMES: Final = ("chromium-headless-shell", "chromium", "chromium-browser", "goog
 """What Chromium is called on different machines; the one without windows first, which has the least to do."""
 
 PATIENCE: Final = 25.0
-"""Seconds that one PDF may take, and that somebody waits for the one before."""
+"""Seconds that one PDF may take."""
+
+IN_TURN: Final = 1.0
+"""Seconds that somebody waits for the one before: who waits longer keeps a thread from everybody else's pages."""
 
 INSTEAD: Final = N_("Take the report as HTML instead, open it in a browser and print it from there.")
 
@@ -44,7 +47,7 @@ def pdf_of(html: str, *, chromium: Path | None = None, patience: float = PATIENC
     program = find_chromium(chromium)
     if program is None:
         raise CannotPrint(f"{_missing(chromium)} {_(INSTEAD)}")
-    if not _ONE.acquire(timeout=patience):
+    if not _ONE.acquire(timeout=min(patience, IN_TURN)):
         raise Busy(_("Other reports are being printed. Try again in a minute."))
     try:
         with tempfile.TemporaryDirectory(prefix="relais-print-", ignore_cleanup_errors=True) as name:

@@ -60,7 +60,8 @@ class Engine:
         self.jobs = jobs
         self._pool = ThreadPoolExecutor(hub.settings.workers, thread_name_prefix="relais")
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="relais-reads")
-        self.worker = Worker(hub, self._pool, self._readers, may_begin=self._may_begin)
+        self._counters = ThreadPoolExecutor(READERS, thread_name_prefix="relais-counts")
+        self.worker = Worker(hub, self._pool, self._readers, self._counters, may_begin=self._may_begin)
         self._watch_clock = watch_clock
         self.boot_clock: Callable[[], float] = boot_clock
         self._last_tick: float | None = None
@@ -138,7 +139,7 @@ class Engine:
         """Wait for calls under way up to the deadline; whether all of them ended."""
         finished = self.worker.finish(timeout=self.hub.patience.deadline.total_seconds())
         self.worker.write_down()
-        for pool in (self._pool, self._readers):
+        for pool in (self._pool, self._readers, self._counters):
             pool.shutdown(wait=False, cancel_futures=True)
         if not finished:
             # Their leases will end by themselves.

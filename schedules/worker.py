@@ -28,6 +28,8 @@ class Worker:
     hub: Hub
     pool: Executor
     readers: Executor
+    counters: Executor
+    """Who asks for figures, which can wait: whoever looks for what is unknown never waits behind that."""
     owner: str = field(default_factory=lambda: secrets.token_hex(8))
     working: set[int] = field(default_factory=set)
     """Deliveries that this process is working on: their leases are not taken back by itself."""
@@ -43,6 +45,7 @@ class Worker:
     """Writes of outcomes that failed (disk full, database gone): tried again before anything else."""
     _futures: set[Future[None]] = field(default_factory=set)
     _speaking: int = 0
+    _counting: int = 0
 
     @property
     def capacity(self) -> int:
@@ -54,6 +57,12 @@ class Worker:
         """How many more it can speak for now: what is claimed beyond would only wait, and use up its lease."""
         with self._lock:
             return max(0, self.capacity - self._speaking)
+
+    @property
+    def counting(self) -> bool:
+        """Whether readings of figures are under way or wait for their turn: no more are begun until those are done."""
+        with self._lock:
+            return self._counting > 0
 
     @property
     def trouble(self) -> str | None:
@@ -71,10 +80,11 @@ class Worker:
         with self._lock:
             self._troubles.pop(what, None)
 
-    def submit(self, task: Callable[[], None], *, what: str, speaks: bool = False) -> None:
+    def submit(self, task: Callable[[], None], *, what: str, speaks: bool = False, counts: bool = False) -> None:
         """Run a task in a pool; whatever it raises is logged and shown as trouble, never lost.
 
-        `speaks` tells what publishes from what only reads: a slow reading must not keep a post waiting.
+        `speaks` tells what publishes from what only reads: a slow reading must not keep a post waiting. `counts` tells
+        what asks for figures.
         """
 
         def run() -> None:
@@ -88,20 +98,24 @@ class Worker:
 
         with self._lock:
             self._speaking += speaks
+            self._counting += counts
+        pool = self.pool if speaks else self.counters if counts else self.readers
         try:
-            future = (self.pool if speaks else self.readers).submit(run)
+            future = pool.submit(run)
         except BaseException:
             with self._lock:
                 self._speaking -= speaks
+                self._counting -= counts
             raise
         with self._lock:
             self._futures.add(future)
-        future.add_done_callback(partial(self._forget, speaks=speaks))
+        future.add_done_callback(partial(self._forget, speaks=speaks, counts=counts))
 
-    def _forget(self, future: Future[None], *, speaks: bool) -> None:
+    def _forget(self, future: Future[None], *, speaks: bool, counts: bool) -> None:
         with self._lock:
             self._futures.discard(future)
             self._speaking -= speaks
+            self._counting -= counts
 
     def finish(self, timeout: float | None = None) -> bool:
         """Wait until nothing is in flight; False when time ran out first."""

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy import BigInteger, Index, UniqueConstraint
 from sqlmodel import Field
 
 from hub.domain.table import Moment, Table, choice
@@ -113,17 +113,17 @@ class Reached(Table, table=True):
     unlimited: bool = False
     """On a network that cannot limit a post, with a part of the account's territory in mind."""
 
-    people: int | None = None
+    people: int | None = Field(default=None, sa_type=BigInteger)
     people_missing: int = 0
-    views: int | None = None
+    views: int | None = Field(default=None, sa_type=BigInteger)
     views_missing: int = 0
-    impressions: int | None = None
+    impressions: int | None = Field(default=None, sa_type=BigInteger)
     impressions_missing: int = 0
-    clicks: int | None = None
+    clicks: int | None = Field(default=None, sa_type=BigInteger)
     clicks_missing: int = 0
-    reactions: int | None = None
+    reactions: int | None = Field(default=None, sa_type=BigInteger)
     reactions_missing: int = 0
-    arrivals: int | None = None
+    arrivals: int | None = Field(default=None, sa_type=BigInteger)
     arrivals_missing: int = 0
 
 
@@ -142,22 +142,22 @@ class ReachedDay(Table, table=True):
     week: date
     deliveries: int
 
-    people: int | None = None
+    people: int | None = Field(default=None, sa_type=BigInteger)
     people_known: int = 0
     people_missing: int = 0
-    views: int | None = None
+    views: int | None = Field(default=None, sa_type=BigInteger)
     views_known: int = 0
     views_missing: int = 0
-    impressions: int | None = None
+    impressions: int | None = Field(default=None, sa_type=BigInteger)
     impressions_known: int = 0
     impressions_missing: int = 0
-    clicks: int | None = None
+    clicks: int | None = Field(default=None, sa_type=BigInteger)
     clicks_known: int = 0
     clicks_missing: int = 0
-    reactions: int | None = None
+    reactions: int | None = Field(default=None, sa_type=BigInteger)
     reactions_known: int = 0
     reactions_missing: int = 0
-    arrivals: int | None = None
+    arrivals: int | None = Field(default=None, sa_type=BigInteger)
     arrivals_known: int = 0
     arrivals_missing: int = 0
 

@@ -185,7 +185,8 @@ def resolve(
             _refuse_taken(session, delivery, found)
             _person_attempt(session, delivery, _("{name} found it.", name=by.name), at=at, remote_id=found)
             outcome = Outcome(OutcomeKind.OK, remote_id=found)
-            delivering.apply(delivery, Change(S.SENT, reason or None), outcome, at=at)
+            # It went out with one of our tries, not when somebody found it: its day and its readings go by that.
+            delivering.apply(delivery, Change(S.SENT, reason or None), outcome, at=_last_try(session, delivery) or at)
             rolling.enter(session, delivery)
         case Action.SEND:
             _person_attempt(session, delivery, _("{name} had it sent (again).", name=by.name), at=at)
@@ -198,6 +199,14 @@ def resolve(
     after = {"action": action, "state": delivery.state, "remote_id": delivery.remote_id, "reason": reason}
     note(session, "delivery.resolve", f"delivery:{delivery.id}", by=by, at=at, before=before, after=after)
     return delivery
+
+
+def _last_try(session: Session, delivery: Delivery) -> datetime | None:
+    """When the last try to publish it began."""
+    tries = select(func.max(Attempt.started_at)).where(
+        Attempt.delivery_id == delivery.id, Attempt.kind == AttemptKind.PUBLISH
+    )
+    return session.exec(tries).one()
 
 
 def _post_id(session: Session, delivery: Delivery, typed: str) -> str:

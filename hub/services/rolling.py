@@ -177,11 +177,19 @@ def _pin_ours(session: Session, row: Mapping[str, Any]) -> None:
         pinning.pin(session, row["delivery_id"])
 
 
-def _enter(session: Session, row: Mapping[str, Any]) -> None:
-    """A row that is new; one that is there already was counted with its day before."""
+def _enter(session: Session, row: Mapping[str, Any], *, elsewhere: bool = False) -> None:
+    """A row that is new; one that is there already was counted with its day before.
+
+    `elsewhere` tells that the delivery has a row of another territory already.
+    """
     connection = session.connection()
+    same = sa_select(func.count()).where(
+        col(Reached.delivery_id) == row["delivery_id"], col(Reached.day) == row["day"], col(Reached.area) == row["area"]
+    )
+    known = connection.execute(same).scalar_one() if elsewhere else 0
     if connection.execute(_ADD[connection.dialect.name], row).rowcount:
-        connection.execute(_ADD_TO_DAY[connection.dialect.name], _day_of(row))
+        # A delivery that is looked at in two communes of an académie is one delivery there.
+        connection.execute(_ADD_TO_DAY[connection.dialect.name], _day_of(row) | {"deliveries": 0 if known else 1})
 
 
 def _day_of(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -313,13 +321,17 @@ def sums_of_days() -> Any:
     return sa_select(*keys, *sums).group_by(*keys)
 
 
-def _summing_up(insert_into: Any) -> Any:
-    """The days of some deliveries, in one order, so that two who do it at once never wait for each other."""
-    own = sa_select(*(getattr(_OTHER, key) for key in DAY_KEYS)).where(
+def _own_days() -> Any:
+    """The days of some deliveries."""
+    return sa_select(*(getattr(_OTHER, key) for key in DAY_KEYS)).where(
         _OTHER.delivery_id.in_(bindparam("the_deliveries", expanding=True))
     )
+
+
+def _renewing(insert_into: Any, which: Any) -> Any:
+    """Days summed up again, in one order, so that two who do it at once never wait for each other."""
     keys = [getattr(Reached, key) for key in DAY_KEYS]
-    found = sums_of_days().where(tuple_(*keys).in_(own)).order_by(*keys)
+    found = sums_of_days().where(which).order_by(*keys)
     statement = insert_into(ReachedDay).from_select([one.name for one in found.selected_columns], found)
     same = {one.name: one for one in statement.excluded if one.name not in DAY_KEYS}
     return statement.on_conflict_do_update(index_elements=list(DAY_KEYS), set_=same)
@@ -332,12 +344,23 @@ _MAKERS: Final[Mapping[str, Any]] = {"postgresql": postgresql.insert, "sqlite": 
 _ADD: Final = {name: _adding(insert_into) for name, insert_into in _MAKERS.items()}
 _PUT: Final = {name: _putting(insert_into) for name, insert_into in _MAKERS.items()}
 _ADD_TO_DAY: Final = {name: _adding_to_day(insert_into) for name, insert_into in _MAKERS.items()}
-_SUM_UP: Final = {name: _summing_up(insert_into) for name, insert_into in _MAKERS.items()}
+_ROWS_OF_DAYS: Any = tuple_(*(getattr(Reached, key) for key in DAY_KEYS)).in_(_own_days())
+_SUM_UP: Final = {name: _renewing(insert_into, _ROWS_OF_DAYS) for name, insert_into in _MAKERS.items()}
+
+
+_DAYS: Final = [getattr(ReachedDay, key) for key in DAY_KEYS]
+_HOLD_DAYS: Any = (
+    sa_select(col(ReachedDay.day)).where(tuple_(*_DAYS).in_(_own_days())).order_by(*_DAYS).with_for_update()
+)
 
 
 def sum_up(session: Session, deliveries: Collection[int]) -> None:
-    """Count the days of these deliveries anew."""
+    """Count the days of these deliveries anew.
+
+    Held first, in a question of its own: whoever adds to one of these days meanwhile is then seen in the sum.
+    """
     connection = session.connection()
+    connection.execute(_HOLD_DAYS, {"the_deliveries": list(deliveries)}).all()
     connection.execute(_SUM_UP[connection.dialect.name], {"the_deliveries": list(deliveries)})
 
 
@@ -366,7 +389,7 @@ def count(session: Session, delivery: Delivery, *, territory_code: str, unit: Un
     there = {"territory_code": territory_code, "area": area_of(land, territory_code)}
     for row in _bases(session, [delivery.id]):
         fresh = unread(row["network"], has_link=row.pop("has_link"))
-        _enter(session, row | fresh | there)
+        _enter(session, row | fresh | there, elsewhere=True)
         connection.execute(statement)  # somebody else may have made it at the same instant
         connection.execute(_MORE_OF_DAY[unit], which)
 
@@ -466,20 +489,22 @@ def _keep_still(session: Session, span: tuple[int, int]) -> None:
 
 def prove_days(session: Session, first: date, last: date, proof: Proof, *, mend: bool) -> None:
     """Sum a span of days of publication up again and compare; `mend` writes what differs anew."""
+    within = col(ReachedDay.day).between(first, last)
+    if mend:
+        # Nobody adds to these days until this transaction ends; what is out meanwhile adds itself afterwards.
+        _tuples(session, sa_select(col(ReachedDay.day)).where(within).order_by(*_DAYS).with_for_update())
     wanted = {row[:4]: row for row in _tuples(session, sums_of_days().where(col(Reached.day).between(first, last)))}
     columns = [getattr(ReachedDay, one.name) for one in sums_of_days().selected_columns]
-    within = col(ReachedDay.day).between(first, last)
     kept = {row[:4]: row for row in _tuples(session, sa_select(*columns).where(within))}
     differing = {key[0] for key in wanted.keys() | kept.keys() if wanted.get(key) != kept.get(key)}
     proof.differing_days += sorted(differing)
     if not mend or not differing:
         return
-    names = [one.name for one in sums_of_days().selected_columns]
     connection = session.connection()
-    connection.execute(delete(ReachedDay).where(col(ReachedDay.day).in_(differing)))
-    anew = [dict(zip(names, row, strict=True)) for key, row in wanted.items() if key[0] in differing]
-    if anew:
-        connection.execute(insert(ReachedDay), anew)
+    own = [getattr(Reached, key) == getattr(ReachedDay, key) for key in DAY_KEYS]
+    empty = ~sa_select(col(Reached.delivery_id)).where(*own).exists()
+    connection.execute(delete(ReachedDay).where(col(ReachedDay.day).in_(differing), empty))
+    connection.execute(_renewing(_MAKERS[connection.dialect.name], col(Reached.day).in_(differing)))
 
 
 def _tuples(session: Session, query: Any) -> list[tuple[Any, ...]]:

@@ -101,7 +101,8 @@ def _plan_new(session: Session, at: datetime) -> None:
 
 
 def _days(session: Session, account_id: int, at: datetime) -> tuple[date, date]:
-    last = select(func.max(Kept.day)).where(Kept.account_id == account_id, Kept.period != MOMENT)
+    told = col(Kept.value).is_not(None)  # what was asked for in vain is asked for again
+    last = select(func.max(Kept.day)).where(Kept.account_id == account_id, Kept.period != MOMENT, told)
     return page_days(session.exec(last).one(), at)
 
 

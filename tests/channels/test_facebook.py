@@ -974,6 +974,23 @@ def test_figures_carry_facebooks_names_and_grow(page: PageStage) -> None:
     assert 0 < (early[0].value or 0) < (late[0].value or 0) < 5000
 
 
+def test_a_post_that_facebook_will_not_tell_of_keeps_the_figures_of_no_other(page: PageStage) -> None:
+    kept, bad = page.publish(HELLO), page.publish(replace(HELLO, text="Autre chose", key="other"))
+    page.play(graph_error(1, path=f"/{bad.remote_id}/insights", times=9))
+
+    found = page.channel.figures([bad, kept], OF_FACEBOOK).by_post
+
+    assert [figure.value for figure in found[bad.remote_id]] == [None] * len(NAMES)
+    assert all(figure.value is not None for figure in found[kept.remote_id])
+
+
+def test_when_facebook_tells_of_no_post_at_all_the_reading_has_failed(page: PageStage) -> None:
+    receipts = [page.publish(HELLO), page.publish(replace(HELLO, text="Autre chose", key="other"))]
+    page.play(graph_error(1, path="/insights", times=9))
+
+    assert isinstance(mistake(lambda: page.channel.figures(receipts, OF_FACEBOOK)), Unreachable)
+
+
 def test_all_figures_are_asked_for_in_one_call(page: PageStage) -> None:
     receipt = page.publish(HELLO)
     page.sandbox.calls.clear()

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, delete
 from sqlmodel import Session, col, select
 
+from channels import Figure, UnitKind
 from hub.database import reading, writing
 from hub.domain.delivery import Delivery
 from hub.domain.population import Population
-from hub.domain.reach import Reached, Unit
+from hub.domain.reach import SLOTS, Reached, ReachedDay, Unit
 from hub.services import cataloguing, measuring, populating, rebuilding, rolling
 from hub.services.rolling import Proof
 from tests.postgres.meeting import meet
-from tests.services.counting import published, visit
+from tests.services.counting import VIEWS, published, visit
 from tests.services.desk import Desk
 
 
@@ -70,13 +72,15 @@ def views(engine: Engine) -> dict[str, int | None]:
         return {one.territory_code: one.views for one in session.exec(select(Reached)) if one.views}
 
 
-def differing(engine: Engine) -> list[int]:
-    """Deliveries of which reports tell something else than was counted."""
+def differing(engine: Engine) -> list[object]:
+    """Deliveries of which reports tell something else than was counted, and days that are not the sum of theirs."""
     proof = Proof()
     with reading(engine) as session:
         for span in rolling.pages(session):
             rebuilding.compare(session, span, proof)
-    return proof.differing
+        for first, last in rolling.months(session):
+            rebuilding.compare_days(session, first, last, proof)
+    return [*proof.differing, *proof.differing_days]
 
 
 def test_the_first_two_visitors_of_a_territory_come_at_once_and_both_count(engine: Engine, desk: Desk, item: Delivery):
@@ -107,6 +111,44 @@ def test_whoever_counts_again_waits_for_the_visitor_under_way(engine: Engine, de
     meet(engine, looking(engine, item, "A-14", 2), counting_again(engine, desk))
 
     assert (views(engine), differing(engine)) == ({"A-14": 5}, [])
+
+
+def keeping(engine: Engine, delivery: Delivery, views: int) -> Callable[[], Any]:
+    """A network told how often it was shown."""
+    assert delivery.id is not None
+    figure = Figure(VIEWS, UnitKind.VIEWS, views)
+    sample = measuring.as_sample(delivery.id, figure, slot=SLOTS[0], at=datetime(2026, 11, 12, tzinfo=UTC))
+    return doing(engine, measuring.keep, "facebook", [sample])
+
+
+def test_two_posts_of_a_day_whose_figures_come_at_once_are_both_in_its_sum(engine: Engine, desk: Desk):
+    [first] = published(desk, text="Un")
+    [second] = published(desk, text="Deux")
+
+    meet(engine, keeping(engine, first, 100), keeping(engine, second, 7))
+
+    with reading(engine) as session:
+        assert [one.views for one in session.exec(select(ReachedDay))] == [107]
+    assert differing(engine) == []
+
+
+@pytest.mark.parametrize("territory", ["A-14", "D-971"], ids=["known", "new"])
+@pytest.mark.parametrize("first", ["the days", "the visitor"])
+def test_a_visitor_who_comes_while_days_are_summed_up_again_is_in_their_sum(
+    engine: Engine, desk: Desk, item: Delivery, territory: str, first: str
+):
+    with writing(engine) as session:
+        for one in session.exec(select(ReachedDay)):
+            one.views = 99
+
+    def mend(session: Session) -> None:
+        for begin, end in list(rolling.months(session)):
+            rebuilding.mend_days(session, begin, end, Proof(), at=desk.now)
+
+    both = [doing(engine, mend), looking(engine, item, territory, 2)]
+    meet(engine, *(both if first == "the days" else reversed(both)))
+
+    assert differing(engine) == []
 
 
 def test_files_that_are_brought_in_twice_at_once_are_there_once(engine: Engine, desk: Desk):

@@ -825,7 +825,7 @@ def test_an_answer_that_cannot_be_recorded_now_is_kept_and_recorded_later(engine
     record = doing(hasty, delivering.record, work, outcome, at=desk.now, patience=patience, jitter=1.0)
 
     with ThreadPoolExecutor(1) as pool:
-        worker = Worker(hub, pool, pool)
+        worker = Worker(hub, pool, pool, pool)
         with engine.begin() as other:
             other.execute(text("SELECT id FROM delivery FOR UPDATE"))
             worker.record(record)

@@ -136,6 +136,16 @@ def test_an_account_that_comes_later_gets_a_plan_of_its_own(room: Room) -> None:
     assert (done, asked(room, "new"), planned(room, "new")) == (1, 1, MORNING)
 
 
+def test_days_of_which_nothing_was_told_are_asked_for_again(room: Room) -> None:
+    survey(room, NOON)  # the network tells nothing yet
+    room.channel().page = {(REACHED, YESTERDAY - timedelta(days=number)): 10 + number for number in range(20)}
+
+    survey(room, MORNING + timedelta(days=1))
+
+    told = kept(room, REACHED)
+    assert [told[YESTERDAY - timedelta(days=number)] for number in range(20)] == [10 + number for number in range(20)]
+
+
 def test_after_a_standstill_all_days_since_are_read(room: Room) -> None:
     survey(room, NOON)
     late = date(2026, 11, 20)

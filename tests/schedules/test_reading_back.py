@@ -500,10 +500,13 @@ def in_review(room: Room, network: Watching) -> int:
 
 def test_a_person_who_found_it_has_it_sent(room: Room, network: Watching) -> None:
     delivery = in_review(room, network)
+    began = room.attempts(delivery)[0].started_at
+    room.clock.forward(days=3)
 
     decide(room, delivery, Action.FOUND, remote_id="4711")
 
     assert (room.state(delivery), room.delivery(delivery).remote_id) == (S.SENT, "1002_4711")
+    assert room.delivery(delivery).sent_at == began  # it did not go out when somebody found it
     assert [(one.kind.value, one.outcome) for one in room.attempts(delivery)] == [
         ("publish", "unknown"),
         ("person", "ok"),

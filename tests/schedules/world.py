@@ -268,7 +268,7 @@ class World:
         """Start a worker process."""
         name = f"w{len(self.processes) + 1}"
         pool = Greenlets(self, name)
-        worker = Worker(self.hub, pool, pool, owner=name, boot_clock=self.boot_clock)
+        worker = Worker(self.hub, pool, pool, pool, owner=name, boot_clock=self.boot_clock)
         process = self.processes[name] = Process(name, worker)
         self.note(f"{name} starts")
         if others_are_dead:

@@ -257,6 +257,18 @@ def test_the_roll_up_equals_the_readings_after_whatever_happened(desk: Desk, del
     assert kept(desk) == before
 
 
+def test_a_day_counts_an_item_once_however_many_communes_of_an_academie_looked_at_it(desk: Desk):
+    [item] = published(desk, accounts=["portal:FR"])
+
+    for place in ("D-35", "D-22", "C-35238"):
+        visit(desk, item, place, Unit.VIEWS, 2)
+
+    with reading(desk.stage.hub.engine) as session:
+        days = session.exec(select(ReachedDay).where(ReachedDay.area == "A-14")).all()
+    assert [(one.deliveries, one.views) for one in days] == [(1, 6)]
+    assert proof(desk).holds
+
+
 def test_what_was_spoiled_is_found_named_and_mended(desk: Desk, deliveries):
     read(desk, deliveries[0], **{PEOPLE: 120, VIEWS: 200})
     read(desk, deliveries[1], **{PEOPLE: 80})
